@@ -1,0 +1,1 @@
+"""broker_bridge: the daemon that relays every channel through NATS."""

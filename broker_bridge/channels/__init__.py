@@ -1,0 +1,1 @@
+"""The channels: one kind a file or folder, and no channel knows another."""

@@ -1,0 +1,324 @@
+"""What a desk sees: made by the bridge for one role, masked, with the verbs that are allowed now.
+
+Law: a desk never folds facts; it applies whole rows and items by their `rev` (LOG sequence). An item of a kind that a desk
+does not know is a grey line with `text`, which the bridge always fills.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from broker_bridge.contract.commands import Done, Refusal
+from broker_bridge.contract.ids import AgentId, ConversationId, CustomerId, MessageId, QueueId
+from broker_bridge.contract.words import Address
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One conversation in the inbox."""
+
+    conv: ConversationId
+    rev: int
+    number: str = ""
+    """`K7Q2M`, for people."""
+    name: str = ""
+    """The customer, as shown; foreign text."""
+    tier: str = ""
+    channel: str = ""
+    """Channel word of at most four letters: `mail`, `chat`."""
+    state: str = "queued"
+    """`ringing` (offered to you), `queued`, `mine`, `other` (a colleague's), `closed`, `snoozed`."""
+    queue: QueueId = ""
+    owner: AgentId = ""
+    owner_name: str = ""
+    epoch: int = 0
+    waiting_since_ms: int | None = None
+    """Since when the customer waits for us; None = we wait for them."""
+    due_ms: int | None = None
+    """When the answer is late, if there is a target."""
+    offer_until_ms: int | None = None
+    offer_reason: str = ""
+    snoozed_until_ms: int | None = None
+    unread: int = 0
+    text: str = ""
+    """Beginning of the last message, one line, at most 200 characters; foreign text."""
+    text_by: str = "them"
+    """`them`, `you`, `note`, `event`, or a colleague's name."""
+    delivery: str = ""
+    """Of the last thing we said: `waits`, `sending`, `sent`, `delivered`, `read`, `failed`, `unknown`."""
+    typing: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+    is_draft: bool = False
+    transfer_to: str = ""
+    """Name of the colleague who is asked to take it over."""
+    verbs: tuple[str, ...] = ()
+    last_ms: int = 0
+
+
+class FileLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    digest: str
+    name: str
+    media_type: str
+    size_bytes: int
+    is_inline: bool = False
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing in a thread."""
+
+    id: MessageId
+    seq: int
+    """LOG sequence of its first fact: the order of the thread."""
+    rev: int
+    """LOG sequence of its last change."""
+    kind: str
+    """`them`, `you`, `colleague`, `note`, `event`, `unreadable`."""
+    at_ms: int
+    source_ms: int | None = None
+    """When the sender says it was written, if that differs by more than a minute."""
+    channel: str = ""
+    """Channel word."""
+    name: str = ""
+    text: str = ""
+    """At most 20,000 characters; `is_cut` says that there is more."""
+    is_cut: bool = False
+    quote: str = ""
+    subject: str = ""
+    address: str = ""
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    files: tuple[FileLine, ...] = ()
+    delivery: str = ""
+    reason: str = ""
+    """Why it failed, or why it could not be read."""
+    note_to: str = ""
+    has_raw: bool = False
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way to answer this customer, with the rules of its channel."""
+
+    channel: str
+    """The configured channel's name."""
+    kind: str
+    word: str
+    address: str
+    """Whole, for the composer's `to` line."""
+    name: str = ""
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    max_chars: int = 60_000
+    is_mail: bool = False
+    """Enter breaks the line."""
+    is_up: bool = True
+    in_reply_to: MessageId | None = None
+
+
+class DraftView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    text: str
+    mode: str = "reply"
+    at_ms: int = 0
+
+
+class ThreadPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="thread"):
+    row: Row
+    items: tuple[Item, ...] = ()
+    """Oldest first."""
+    has_more: bool = False
+    upto: int
+    seen: int = 0
+    """Items of the customer above this sequence are new to the owner."""
+    reach: tuple[Reach, ...] = ()
+    draft: DraftView | None = None
+    dispositions: tuple[str, ...] = ()
+
+
+class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    word: str
+    address: str
+    is_proved: bool = False
+    reason: str = ""
+    """Why it is a guess, if it is."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    conv: ConversationId
+    number: str
+    text: str
+    state: str
+    at_ms: int
+    word: str = ""
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the timeline."""
+
+    at_ms: int
+    word: str
+    text: str
+    node: str = "talk"
+    """`this` (the open case, one row), `talk`, `event`."""
+    conv: ConversationId = ""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="profile"):
+    customer: CustomerId
+    rev: int
+    name: str
+    tier: str = ""
+    speaks: str = ""
+    about: str = ""
+    since_ms: int = 0
+    identifiers: tuple[Identifier, ...] = ()
+    open: tuple[Case, ...] = ()
+    was: tuple[Case, ...] = ()
+    files: tuple[FileLine, ...] = ()
+    also_here: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    """Newest first."""
+    upto: int = 0
+
+
+class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    agent: AgentId
+    name: str
+    role: str = "agent"
+    state: str = "off"
+    """`ready`, `away`, `silent` (terminal gone), `off`."""
+    reason: str = ""
+    since_ms: int = 0
+    load: int = 0
+    capacity: int = 0
+    queues: tuple[QueueId, ...] = ()
+    works_on: str = ""
+    works_on_conv: ConversationId = ""
+    works_on_word: str = ""
+    due_ms: int | None = None
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    queue: QueueId
+    name: str
+    waiting: int = 0
+    oldest_ms: int | None = None
+    """Since when the longest waits."""
+    ready: int = 0
+    service_level: float | None = None
+    """0 to 1: answered in time among those due in the last 24 hours; None = nothing was due."""
+    target: float = 0.8
+    arrivals: tuple[int, ...] = ()
+    """Conversations begun in each of the last 12 half hours, oldest first."""
+
+
+class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="directory"):
+    agents: tuple[Colleague, ...] = ()
+    queues: tuple[QueueView, ...] = ()
+    handled: int = 0
+    """Conversations closed in the last 24 hours."""
+    handle_time_s: int | None = None
+    """Median time from accept to close, of those."""
+    alerts: tuple[Moment, ...] = ()
+    upto: int = 0
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    agent: AgentId
+    name: str
+    role: str = "agent"
+    state: str = "away"
+    since_ms: int = 0
+    capacity: int = 6
+    loads: tuple[tuple[str, int, int], ...] = ()
+    """(channel word, conversations owned, places)."""
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    mine: int = 0
+    queue: int = 0
+    all: int = 0
+    oldest_ms: int | None = None
+    service_level: float | None = None
+
+
+class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
+    version: int
+    epoch: str
+    """Names this feed; messages of another epoch are not applied."""
+    me: Me
+    upto: int
+    bridge: str = ""
+    dispositions: tuple[str, ...] = ()
+    chat_url: str = ""
+
+
+class RowPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rows"):
+    rows: tuple[Row, ...]
+    total: int
+    upto: int
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
+    text: str
+    parts: int
+    upto: int = 0
+
+
+class Bytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="bytes"):
+    data: bytes
+    parts: int
+    name: str = ""
+    media_type: str = ""
+    upto: int = 0
+
+
+class Refused(Refusal, frozen=True, kw_only=True, omit_defaults=True, tag="stopped"):
+    """A reply that was stopped because somebody wrote meanwhile, with the new items."""
+
+    items: tuple[Item, ...] = ()
+
+
+Answer = Done | Refusal | Refused | Welcome | RowPage | ThreadPage | Profile | Text | Bytes | DirectoryView
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of `cc.view.<agent>.desk`."""
+
+    epoch: str
+    n: int
+    """Contiguous in the epoch, from 1, over desk, threads and beats together."""
+    upto: int
+    """All changes up to this LOG sequence are in this message or earlier ones."""
+    is_reset: bool = False
+    """Forget all rows first: these are the first of a full set."""
+    is_whole: bool = True
+    """False: more messages of the same set follow."""
+    rows: tuple[Row, ...] = ()
+    gone: tuple[ConversationId, ...] = ()
+    """No longer in this desk's views."""
+    counts: Counts | None = None
+    me: Me | None = None
+    toast: str = ""
+
+
+class ThreadFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of `cc.view.<agent>.thread.<conv>`: changed items in full."""
+
+    epoch: str
+    n: int
+    upto: int
+    conv: ConversationId
+    row: Row
+    items: tuple[Item, ...] = ()
+    seen: int = 0
+    reach: tuple[Reach, ...] = ()
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message a second of `cc.view.<agent>.beat`."""
+
+    epoch: str
+    n: int
+    """Of the last feed message, not counted itself."""
+    upto: int
+    at_ms: int
+    counts: Counts | None = None

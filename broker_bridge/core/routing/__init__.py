@@ -1,0 +1,1 @@
+"""Routing policies: one file a policy, and no policy knows another."""
