@@ -1,0 +1,1 @@
+"""The agent's workstation: one terminal window for every channel."""

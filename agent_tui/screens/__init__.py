@@ -1,0 +1,1 @@
+"""What fills the window: the workstation, the monitor, dialogs that return a value."""
