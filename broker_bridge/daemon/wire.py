@@ -6,6 +6,7 @@ number (`err_code`), never by their text: the text changes between versions. Num
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
@@ -186,7 +187,9 @@ def stored(body: bytes) -> Stored:
     return Stored(ack.seq, ack.duplicate)
 
 
-async def api(wire: Wire, verb: str, request: Mapping[str, Any] | None = None, timeout_s: float = 5.0) -> dict[str, Any]:
+async def api(
+    wire: Wire, verb: str, request: Mapping[str, Any] | None = None, timeout_s: float = 5.0
+) -> dict[str, Any]:
     """One call of the JetStream API, e.g. `api(wire, "STREAM.INFO.LOG")`; gives its JSON answer.
 
     Raises:
@@ -202,3 +205,28 @@ async def api(wire: Wire, verb: str, request: Mapping[str, Any] | None = None, t
     if fault:
         raise_fault(int(fault.get("err_code", 0)), str(fault.get("description", "")))
     return told
+
+
+async def last_message(wire: Wire, stream: str, subject: str) -> tuple[int, bytes, dict[str, str]] | None:
+    """Sequence, body and headers of the last message on an exact subject, read from the stream's leader.
+
+    Direct reads are not used: on three replicas 25 of 6,000 were stale.
+    """
+    try:
+        found = await api(wire, f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    except Rejected as error:
+        if error.code == NO_MESSAGE_CODE:
+            return None
+        raise
+    message = found["message"]
+    body = base64.b64decode(message.get("data") or "")
+    return int(message["seq"]), body, _headers(base64.b64decode(message.get("hdrs") or ""))
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in block.decode("utf-8", "replace").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.strip()] = value.strip()
+    return headers
