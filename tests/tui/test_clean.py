@@ -10,7 +10,8 @@ from agent_tui.model.clean import MAX_CHARS, MAX_LINES, MAX_MARKS, clean, clean_
 
 NASTY = "\x00\x07\x08\t\n\r\x0b\x0c\x1b\x7f\x85\x90\x9b\x9c\x9d[]0;31mPX^_\\\u0300\u0301\u0489\u200b\u200c\u200d\u200e"
 NASTY += (
-    "\u202a\u202e\u2028\u2029\u2060\u2066\u2069\ufe0f\ufeff\u061c\U000e0041\ud800\ue000\u1160\u11a8\u3164aéя世🙂👨ا \uac00\u0e31"
+    "\u202a\u202e\u2028\u2029\u2060\u2066\u2069\ufe0f\ufeff\u061c\U000e0041\ud800\ue000"
+    "\u1160\u11a8\u3164aéя世🙂👨ا \uac00\u0e31"
 )
 texts = st.one_of(st.text(), st.text(alphabet=NASTY, max_size=60))
 
