@@ -1,0 +1,80 @@
+"""Keeps the user's machine out of the tests: home, settings, keyring, clock zone, terminal and network.
+
+The environment is set while this file is imported, before any test imports the product; child processes inherit it.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_textual_snapshot
+
+from tests import outside
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = Path(os.environ.get("ONEWINDOW_CORPUS") or ROOT.parent / "shared" / "corpus")
+
+_FOREIGN = ("ONEWINDOW_", "XDG_", "TEXTUAL", "NATS_", "AGENT_TUI_", "BROKER_BRIDGE_", "LC_")
+_FOREIGN_NAMES = {
+    *("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TERM_PROGRAM", "TMUX", "EDITOR", "VISUAL"),
+    *("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"),
+    *("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+}
+
+
+def _homes(home: Path) -> dict[str, str]:
+    """Where a program finds its home and its folders when `home` is all there is."""
+    folders = {"CONFIG": "config", "STATE": "state", "CACHE": "cache", "DATA": "data", "RUNTIME": "run"}
+    xdg = {f"XDG_{kind}_{'DIR' if kind == 'RUNTIME' else 'HOME'}": str(home / name) for kind, name in folders.items()}
+    return {"HOME": str(home), **xdg}
+
+
+def _settle_environment() -> Path:
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) or name in _FOREIGN_NAMES:
+            del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="onewindow-tests-"))
+    os.environ.update(
+        _homes(home),
+        TZ="UTC",
+        LANG="C.UTF-8",
+        TERM="xterm-256color",
+        COLORTERM="truecolor",
+        TEXTUAL_ANIMATIONS="none",
+        PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring",
+    )
+    time.tzset()
+    return home
+
+
+atexit.register(shutil.rmtree, _settle_environment(), ignore_errors=True)
+outside.build()
+# syrupy 5 reads this name and not the underscored one: without it pictures end in .raw.
+pytest_textual_snapshot.SVGImageExtension.file_extension = "svg"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A home of its own for each test: what one test saves, the next does not find."""
+    for name, value in _homes(tmp_path_factory.mktemp("home")).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _inside_only() -> Iterator[None]:
+    outside.attempts.clear()
+    yield
+    assert not outside.attempts, f"this test tried to leave the machine: {outside.attempts}"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real inputs (mail, quotes, webhooks): $ONEWINDOW_CORPUS, or shared/corpus beside the checkout."""
+    if not CORPUS.is_dir():
+        pytest.skip("no corpus of real inputs here: set ONEWINDOW_CORPUS to its folder")
+    return CORPUS
