@@ -77,6 +77,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the sender says it was written, if that differs by more than a minute."""
     channel: str = ""
     """Channel word."""
+    agent: AgentId = ""
+    """Who of ours wrote it."""
     name: str = ""
     text: str = ""
     """At most 20,000 characters; `is_cut` says that there is more."""
@@ -244,6 +246,8 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     version: int
     epoch: str
     """Names this feed; messages of another epoch are not applied."""
+    n: int | None = None
+    """Of the last feed message before those that answer this hello: the next is `n` + 1. None: the bridge does not say."""
     me: Me
     upto: int
     bridge: str = ""
