@@ -198,4 +198,6 @@ def load(kind: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name == f"broker_bridge.channels.{kind}":
             raise LookupError(f"no channel kind {kind!r}") from None
-        raise LookupError(f"channel kind {kind!r} needs the package {error.name!r}: install onewindow[bridge,{kind}]") from None
+        raise LookupError(
+            f"channel kind {kind!r} needs the package {error.name!r}: install onewindow[bridge,{kind}]"
+        ) from None

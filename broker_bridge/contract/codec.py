@@ -19,10 +19,10 @@ encode = msgspec.json.Encoder().encode
 
 _entry = msgspec.json.Decoder(Entry)
 _stored = msgspec.json.Decoder(Stored)
-_item: msgspec.json.Decoder[Item] = msgspec.json.Decoder(Item)  # type: ignore[arg-type]
+_item: msgspec.json.Decoder[Item] = msgspec.json.Decoder(Item)
 _words = msgspec.json.Decoder(Words)
-_request: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)  # type: ignore[arg-type]
-_answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)  # type: ignore[arg-type]
+_request: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
+_answer: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _feed = msgspec.json.Decoder(Feed)
 _thread_feed = msgspec.json.Decoder(ThreadFeed)
 _beat = msgspec.json.Decoder(Beat)

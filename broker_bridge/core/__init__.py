@@ -1,1 +1,1 @@
-"""The rules: pure functions over contract Structs. No clock, no I/O, no async."""
+"""The rules of the house: pure functions over contract Structs. No clock, no I/O, no async."""

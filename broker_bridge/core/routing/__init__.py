@@ -1,1 +1,1 @@
-"""Routing policies: one file a policy, and no policy knows another."""
+"""Policies of the router, one file each, loaded by name: who is asked to take a conversation."""

@@ -1,0 +1,426 @@
+"""One case of one customer: its state, and how facts change it.
+
+Law: `fold` is deterministic and total: facts of the log, in their order, always give the same state, and no fact is refused
+here. Rules stand in `core.wishes`, which decides what may become a fact. `fold` changes the state in place: a conversation may have
+100,000 messages, so nothing here grows with their number but two bounded memories of ids and one word for each reply.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import msgspec
+
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import AgentId, CommandId, CustomerId, HandleId, MessageId, QueueId, short_number
+from broker_bridge.contract.words import opened
+from broker_bridge.core import delivery
+from broker_bridge.core.delivery import Outgoing
+
+NEW = "new"
+QUEUED = "queued"
+OWNED = "owned"
+CLOSED = "closed"
+ERASED = "erased"
+
+STATUSES: dict[str, frozenset[str]] = {
+    NEW: frozenset({QUEUED}),
+    QUEUED: frozenset({QUEUED, OWNED, CLOSED, ERASED}),
+    OWNED: frozenset({OWNED, QUEUED, CLOSED, ERASED}),
+    CLOSED: frozenset({QUEUED, OWNED, ERASED}),
+    ERASED: frozenset({QUEUED}),
+}
+"""From which status to which; a test holds the fold to it."""
+
+COMMAND_MEMORY_MS = 7 * 86_400_000
+ITEM_MEMORY_MS = 8 * 86_400_000
+ITEM_MEMORY = 1_000
+PREVIEW = 200
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    agent: AgentId
+    until_ms: int
+    reason: str = ""
+    is_transfer: bool = False
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One way the customer has reached us in this case."""
+
+    channel: str
+    channel_kind: str
+    handle: HandleId
+    message: MessageId
+    """The last message that came this way."""
+    address: str
+    name: str
+    subject: str
+    mail_id: str
+    references: tuple[str, ...]
+    to: tuple[tuple[str, str], ...]
+    cc: tuple[tuple[str, str], ...]
+
+
+class Conversation(msgspec.Struct, kw_only=True):
+    """The state of one case after all facts so far."""
+
+    id: str
+    number: str = ""
+    status: str = NEW
+    customer: CustomerId = ""
+    handle: HandleId = ""
+    channel: str = ""
+    channel_kind: str = ""
+    queue: QueueId = ""
+    reply_within_s: int | None = None
+    owner: AgentId = ""
+    epoch: int = 0
+    offer: Offer | None = None
+    last_owner: AgentId = ""
+    declined: dict[AgentId, int] = {}
+    """Who let an offer pass since it was queued last, and when (ms)."""
+    opened_ms: int = 0
+    queued_ms: int = 0
+    accepted_ms: int = 0
+    closed_ms: int = 0
+    closed_by: AgentId = ""
+    disposition: str = ""
+    waiting_since_ms: int | None = None
+    unread: int = 0
+    seen_seq: int = 0
+    name: str = ""
+    text: str = ""
+    text_by: str = "them"
+    """`them`, `note`, `event`, or an agent's id."""
+    last_ms: int = 0
+    last_in_seq: int = 0
+    """Sequence of the customer's last message."""
+    last_by_agent: dict[AgentId, int] = {}
+    """Sequence of each colleague's last reply or note."""
+    out: dict[MessageId, Outgoing] = {}
+    """Replies with work left, in order."""
+    ends: dict[MessageId, str] = {}
+    """State of every settled reply."""
+    stuck: dict[MessageId, Outgoing] = {}
+    """Replies that failed or whose end is unknown: a human may send them again."""
+    ways: dict[str, Way] = {}
+    """By channel name, the latest used last."""
+    handles: dict[HandleId, str] = {}
+    """Handles of the case and their addresses."""
+    people: dict[str, str] = {}
+    """Addresses that took part in mails (lower case), for the participant check."""
+    mails: dict[str, tuple[MessageId, str]] = {}
+    """Message-ID to (message, digest), bounded: one logical mail is shown once."""
+    commands: dict[CommandId, int] = {}
+    items: dict[str, int] = {}
+    messages: int = 0
+    seq: int = 0
+    """Sequence of the last entry folded: what the next append expects."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in (QUEUED, OWNED)
+
+    @property
+    def due_ms(self) -> int | None:
+        """When the answer is late, if somebody waits and there is a target."""
+        if self.waiting_since_ms is None or self.reply_within_s is None:
+            return None
+        return self.waiting_since_ms + self.reply_within_s * 1000
+
+    def delivery_of(self, message: MessageId) -> str | None:
+        """State of one of our messages, None if it is not ours."""
+        waiting = self.out.get(message)
+        return waiting.state if waiting else self.ends.get(message)
+
+    def next_out(self) -> Outgoing | None:
+        """The oldest reply with work left: the only one that may be touched, so that order is kept."""
+        return next(iter(self.out.values()), None)
+
+
+def begin(conversation: str) -> Conversation:
+    return Conversation(id=conversation, number=short_number(conversation))
+
+
+def fold(state: Conversation, entry: Entry, seq: int) -> Conversation:
+    """`state` after one message of LOG; the same object."""
+    for fact in entry.facts:
+        _apply(fact, state, entry, seq)
+    if entry.command:
+        state.commands[entry.command] = entry.at_ms
+    if len(state.commands) > 64:
+        _forget(state.commands, entry.at_ms - COMMAND_MEMORY_MS, len(state.commands))
+    if len(state.items) > ITEM_MEMORY:
+        _forget(state.items, entry.at_ms - ITEM_MEMORY_MS, len(state.items) - ITEM_MEMORY)
+    state.seq = seq
+    return state
+
+
+def fold_all(conversation: str, entries: Iterable[tuple[int, Entry]]) -> Conversation:
+    """The state after a whole history of (sequence, entry)."""
+    return functools.reduce(lambda state, pair: fold(state, pair[1], pair[0]), entries, begin(conversation))
+
+
+def _forget(memory: dict[str, int], before_ms: int, most: int) -> None:
+    """Drop the oldest ids, at most `most`, as long as they are older than `before_ms`."""
+    old: list[str] = []
+    for key, at_ms in memory.items():
+        if at_ms >= before_ms or len(old) >= most:
+            break
+        old.append(key)
+    for key in old:
+        del memory[key]
+
+
+def preview(text: str) -> str:
+    """One line of at most 200 characters."""
+    return " ".join(text[: PREVIEW * 4].split())[:PREVIEW]
+
+
+@functools.singledispatch
+def _apply(fact: f.Fact, state: Conversation, entry: Entry, seq: int) -> None:
+    """Facts of other aggregates in this log change nothing here."""
+
+
+@_apply.register
+def _(fact: f.Opened, state: Conversation, entry: Entry, seq: int) -> None:
+    state.status = QUEUED
+    state.customer = fact.customer
+    state.handle = fact.handle
+    state.channel = fact.channel
+    state.channel_kind = fact.channel_kind
+    state.queue = fact.queue
+    state.reply_within_s = fact.reply_within_s
+    state.opened_ms = entry.at_ms
+
+
+def _came_in(state: Conversation, entry: Entry, seq: int, handle: HandleId, item: str) -> None:
+    state.items[item] = entry.at_ms
+    state.messages += 1
+    state.unread += 1
+    state.last_in_seq = seq
+    state.last_ms = entry.at_ms
+    if state.waiting_since_ms is None:
+        state.waiting_since_ms = entry.at_ms
+    state.text_by = "them"
+    state.handles.setdefault(handle, "")
+
+
+@_apply.register
+def _(fact: f.Received, state: Conversation, entry: Entry, seq: int) -> None:
+    words = opened(fact.words)
+    _came_in(state, entry, seq, fact.handle, fact.item)
+    state.text = preview(words.text or words.subject or (words.files[0].name if words.files else ""))
+    state.name = words.name or state.name or words.address
+    state.handles[fact.handle] = words.address
+    for person in (*words.to, *words.cc):
+        state.people[person.address.lower()] = person.name
+    if words.mail_id:
+        state.mails.pop(words.mail_id, None)
+        state.mails[words.mail_id] = (fact.message, fact.digest)
+        if len(state.mails) > ITEM_MEMORY:
+            del state.mails[next(iter(state.mails))]
+    state.ways.pop(fact.channel, None)
+    state.ways[fact.channel] = Way(
+        channel=fact.channel,
+        channel_kind=fact.channel_kind,
+        handle=fact.handle,
+        message=fact.message,
+        address=words.address,
+        name=words.name,
+        subject=words.subject,
+        mail_id=words.mail_id,
+        references=words.references[-20:],
+        to=tuple((person.address, person.name) for person in words.to),
+        cc=tuple((person.address, person.name) for person in words.cc),
+    )
+
+
+@_apply.register
+def _(fact: f.DeliveredAgain, state: Conversation, entry: Entry, seq: int) -> None:
+    state.items[fact.item] = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.CouldNotBeRead, state: Conversation, entry: Entry, seq: int) -> None:
+    words = opened(fact.words)
+    _came_in(state, entry, seq, fact.handle, fact.item)
+    state.text = preview(f"could not be read: {fact.reason}")
+    state.name = state.name or words.name or words.address
+    if words.address:
+        state.handles[fact.handle] = words.address
+
+
+@_apply.register
+def _(fact: f.Queued, state: Conversation, entry: Entry, seq: int) -> None:
+    state.status = QUEUED
+    state.queue = fact.queue
+    state.last_owner = state.owner or state.last_owner
+    state.owner = ""
+    state.offer = None
+    state.declined = {}
+    state.queued_ms = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.Offered, state: Conversation, entry: Entry, seq: int) -> None:
+    state.offer = Offer(agent=fact.agent, until_ms=fact.until_ms, reason=fact.reason, is_transfer=fact.is_transfer)
+
+
+@_apply.register
+def _(fact: f.OfferEnded, state: Conversation, entry: Entry, seq: int) -> None:
+    state.offer = None
+    state.declined[fact.agent] = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.Accepted, state: Conversation, entry: Entry, seq: int) -> None:
+    state.status = OWNED
+    state.last_owner = state.owner or state.last_owner
+    state.owner = fact.agent
+    state.epoch = fact.epoch
+    state.offer = None
+    state.declined = {}
+    state.accepted_ms = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.Replied, state: Conversation, entry: Entry, seq: int) -> None:
+    words = opened(fact.words)
+    state.out[fact.message] = Outgoing(fact=fact, seq=seq, at_ms=entry.at_ms)
+    state.messages += 1
+    state.waiting_since_ms = None
+    state.unread = 0
+    state.seen_seq = seq
+    state.last_ms = entry.at_ms
+    state.text = preview(words.text)
+    state.text_by = fact.agent
+    state.last_by_agent[fact.agent] = seq
+    for person in (*words.to, *words.cc):
+        state.people[person.address.lower()] = person.name
+
+
+def _settle(state: Conversation, message: MessageId, to: str) -> None:
+    """Move a reply to a state, and out of `out` once nothing is left to do."""
+    waiting = state.out.get(message)
+    if waiting is not None:
+        waiting.state = delivery.moved(waiting.state, to)
+        if waiting.state in delivery.SETTLED:
+            del state.out[message]
+            state.ends[message] = waiting.state
+            if waiting.state in (delivery.FAILED, delivery.UNKNOWN):
+                state.stuck[message] = waiting
+    elif message in state.ends:
+        state.ends[message] = delivery.moved(state.ends[message], to)
+        if state.ends[message] not in (delivery.FAILED, delivery.UNKNOWN):
+            state.stuck.pop(message, None)
+
+
+@_apply.register
+def _(fact: f.Sending, state: Conversation, entry: Entry, seq: int) -> None:
+    waiting = state.out.get(fact.message)
+    if waiting is None:
+        return
+    waiting.state = delivery.SENDING
+    waiting.attempt = fact.attempt
+    waiting.deadline_ms = fact.deadline_ms
+    waiting.bridge = fact.bridge
+
+
+@_apply.register
+def _(fact: f.Sent, state: Conversation, entry: Entry, seq: int) -> None:
+    _settle(state, fact.message, delivery.SENT)
+
+
+@_apply.register
+def _(fact: f.SendFailed, state: Conversation, entry: Entry, seq: int) -> None:
+    waiting = state.out.get(fact.message)
+    if fact.retry_at_ms is None:
+        _settle(state, fact.message, delivery.FAILED)
+    elif waiting is not None:
+        waiting.state = delivery.moved(waiting.state, delivery.QUEUED)
+        waiting.due_ms = fact.retry_at_ms
+        waiting.reason = fact.reason
+
+
+@_apply.register
+def _(fact: f.SendUnknown, state: Conversation, entry: Entry, seq: int) -> None:
+    _settle(state, fact.message, delivery.UNKNOWN)
+
+
+def _news(state: Conversation, entry: Entry, item: str, message: MessageId, to: str) -> None:
+    if item:
+        state.items[item] = entry.at_ms
+    _settle(state, message, to)
+
+
+@_apply.register
+def _(fact: f.Delivered, state: Conversation, entry: Entry, seq: int) -> None:
+    _news(state, entry, fact.item, fact.message, delivery.DELIVERED)
+
+
+@_apply.register
+def _(fact: f.Read, state: Conversation, entry: Entry, seq: int) -> None:
+    _news(state, entry, fact.item, fact.message, delivery.READ)
+
+
+@_apply.register
+def _(fact: f.Bounced, state: Conversation, entry: Entry, seq: int) -> None:
+    _news(state, entry, fact.item, fact.message, delivery.FAILED)
+    state.last_ms = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.SentAgain, state: Conversation, entry: Entry, seq: int) -> None:
+    again = state.stuck.pop(fact.message, None)
+    if again is None:
+        return
+    del state.ends[fact.message]
+    again.state = delivery.QUEUED
+    again.due_ms = 0
+    state.out[fact.message] = again
+
+
+@_apply.register
+def _(fact: f.Noted, state: Conversation, entry: Entry, seq: int) -> None:
+    state.last_by_agent[fact.agent] = seq
+    state.last_ms = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.Seen, state: Conversation, entry: Entry, seq: int) -> None:
+    state.unread = 0
+    state.seen_seq = seq
+
+
+@_apply.register
+def _(fact: f.Closed, state: Conversation, entry: Entry, seq: int) -> None:
+    state.status = CLOSED
+    state.last_owner = state.owner or state.last_owner
+    state.owner = ""
+    state.offer = None
+    state.closed_ms = entry.at_ms
+    state.closed_by = fact.agent
+    state.disposition = fact.disposition
+    state.waiting_since_ms = None
+    state.last_ms = entry.at_ms
+
+
+@_apply.register
+def _(fact: f.Reopened, state: Conversation, entry: Entry, seq: int) -> None:
+    state.status = QUEUED
+    state.queue = fact.queue
+    state.closed_by = ""
+    state.disposition = ""
+
+
+@_apply.register
+def _(fact: f.Erased, state: Conversation, entry: Entry, seq: int) -> None:
+    erased = begin(state.id)
+    for field in state.__struct_fields__:
+        setattr(state, field, getattr(erased, field))
+    state.status = ERASED
+    state.seq = seq

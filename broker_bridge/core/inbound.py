@@ -1,0 +1,160 @@
+"""What an inbound item becomes: the rules of the clerk.
+
+Law: an item is applied once, by its id. A mail with the same Message-ID *and* the same digest is the same mail, delivered again; a
+Message-ID alone proves nothing (a sender chooses it). A case is joined by the handle, by a signed reply token, or by references
+together with a participant check; anything weaker is a suggestion that an agent confirms.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.envelopes import Receipt, Said, Stored, Unreadable
+from broker_bridge.contract.ids import ConversationId, CustomerId, HandleId, MessageId, QueueId, derived
+from broker_bridge.contract.words import Words
+from broker_bridge.core import conversation as conv
+from broker_bridge.core.conversation import Conversation
+from broker_bridge.core.handle import Handle
+
+REOPEN_WITHIN_MS = 14 * 86_400_000
+"""A customer who answers a closed case within two weeks reopens it; later it is a new case."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """The configured channel an item came by."""
+
+    queue: QueueId
+    reply_within_s: int | None
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts by aggregate; all of them are one batch."""
+
+    conversation: ConversationId
+    conv: tuple[f.ConversationFact, ...]
+    handle: tuple[f.HandleFact, ...] = ()
+    customer: tuple[f.CustomerFact, ...] = ()
+    customer_id: CustomerId = ""
+
+
+def message_id(stored: Stored) -> MessageId:
+    """The message's id: the same for the same item, so that applying it twice is the same message."""
+    return derived("message", stored.id)
+
+
+def takes(state: Conversation, now_ms: int) -> bool:
+    """Whether a new message of its customer belongs to this conversation."""
+    if state.is_open:
+        return True
+    return state.status == conv.CLOSED and now_ms - state.closed_ms < REOPEN_WITHIN_MS
+
+
+def is_participant(state: Conversation, handle: HandleId, address: str) -> bool:
+    """Whether this sender has a part in the case: a handle of it, or somebody its mails were addressed to."""
+    return handle in state.handles or address.lower() in state.people
+
+
+def arrived(stored: Stored, item: Said | Unreadable) -> f.ConversationFact:
+    """The fact of a message."""
+    if isinstance(item, Unreadable):
+        return f.CouldNotBeRead(
+            message=message_id(stored),
+            item=stored.id,
+            handle=stored.handle,
+            channel=stored.channel,
+            channel_kind=stored.kind,
+            reason=item.reason,
+            raw=item.raw,
+            size_bytes=item.size_bytes,
+            words=msgspec.structs.replace(item.words, address=item.sender.address, name=item.sender.name),
+        )
+    return f.Received(
+        message=message_id(stored),
+        item=stored.id,
+        handle=stored.handle,
+        channel=stored.channel,
+        channel_kind=stored.kind,
+        source_ms=item.source_ms,
+        digest=item.digest,
+        automatic=item.automatic,
+        raw=item.raw,
+        words=msgspec.structs.replace(item.words, address=item.sender.address, name=item.sender.name),
+    )
+
+
+def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> Joined | None:
+    """The facts on a conversation that takes the item; None: it was applied before.
+
+    A closed conversation is reopened, and then the handle moves with it.
+    """
+    if stored.id in state.items:
+        return None
+    words = item.words
+    known = state.mails.get(words.mail_id) if words.mail_id else None
+    if isinstance(item, Said) and known is not None and item.digest and known[1] == item.digest:
+        again = f.DeliveredAgain(message=known[0], item=stored.id, channel=stored.channel)
+        return Joined(conversation=state.id, conv=(again,))
+    fact = arrived(stored, item)
+    if state.is_open:
+        return Joined(conversation=state.id, conv=(fact,))
+    back = (f.Reopened(queue=state.queue), fact, f.Queued(queue=state.queue, reason="the customer wrote again"))
+    return Joined(conversation=state.id, conv=back, handle=(f.Began(conversation=state.id),))
+
+
+def first_contact(
+    handle: Handle,
+    stored: Stored,
+    item: Said | Unreadable,
+    source: Source,
+    conversation: ConversationId,
+    new_customer: CustomerId,
+    suggestion: tuple[ConversationId, str] | None,
+) -> Joined:
+    """A new conversation, and a new customer if the handle has none.
+
+    Args:
+        suggestion: (conversation, reason) of a weak match, to be shown and confirmed by an agent.
+    """
+    sender = Words(address=item.sender.address, name=item.sender.name)
+    customer = handle.customer or new_customer
+    conv_facts: tuple[f.ConversationFact, ...] = (
+        f.Opened(
+            customer=customer,
+            handle=stored.handle,
+            channel=stored.channel,
+            channel_kind=stored.kind,
+            queue=source.queue,
+            reply_within_s=source.reply_within_s,
+        ),
+        arrived(stored, item),
+        f.Queued(queue=source.queue),
+    )
+    if suggestion is not None:
+        conv_facts = (*conv_facts, f.Suggested(conversation=suggestion[0], reason=suggestion[1]))
+    began = f.Began(conversation=conversation)
+    if handle.customer:
+        return Joined(conversation=conversation, conv=conv_facts, handle=(began,), customer_id=customer)
+    return Joined(
+        conversation=conversation,
+        conv=conv_facts,
+        handle=(f.Bound(customer=customer, channel_kind=stored.kind, words=sender), began),
+        customer=(
+            f.Created(words=Words(name=item.sender.name or item.sender.address)),
+            f.HandleAdded(handle=stored.handle, channel_kind=stored.kind, words=Words(address=item.sender.address)),
+        ),
+        customer_id=customer,
+    )
+
+
+def receipt(state: Conversation, stored: Stored, item: Receipt) -> f.ConversationFact | None:
+    """The fact of a receipt about one of our messages; None: applied before. Raises LookupError: not a message of this case."""
+    if stored.id in state.items:
+        return None
+    if state.delivery_of(item.message) is None:
+        raise LookupError("the receipt names no message of this conversation")
+    if item.state == "delivered":
+        return f.Delivered(message=item.message, item=stored.id)
+    if item.state == "read":
+        return f.Read(message=item.message, item=stored.id)
+    return f.Bounced(message=item.message, item=stored.id, reason=item.reason)
