@@ -1,0 +1,224 @@
+"""What the desk knows: rows by conversation, who I am, counts, and how far the feed has been applied.
+
+Law: a message of the feed is applied only if it is the next one (`n` + 1 of the same epoch); anything else is a hole,
+and a hole applies nothing: the answer to the next hello brings it. A row is replaced only by one whose `rev` is not
+older. A full set is collected aside and takes effect when it is whole, so a screen never shows half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from broker_bridge.contract.codec import encode
+from broker_bridge.contract.ids import ConversationId
+from broker_bridge.contract.views import Beat, Counts, Feed, Me, Row, ThreadFeed, Welcome
+
+SNAPSHOT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one message of the feed changed. `not applied` is false when there is nothing to paint."""
+
+    changed: frozenset[ConversationId] = frozenset()
+    gone: frozenset[ConversationId] = frozenset()
+    is_reset: bool = False
+    """A full set took effect: what came before is forgotten."""
+    hole: bool = False
+    """Something was missed: nothing was applied, say hello again."""
+    is_me_changed: bool = False
+    is_counts_changed: bool = False
+    toast: str = ""
+    before: Mapping[ConversationId, Row] = field(default_factory=dict)
+    """The rows of `changed` and `gone` as they were; absent = they are new."""
+
+    def __bool__(self) -> bool:
+        parts = (self.changed, self.gone, self.is_reset, self.hole, self.is_me_changed, self.is_counts_changed)
+        return any(parts) or bool(self.toast)
+
+
+NOTHING = Applied()
+HOLE = Applied(hole=True)
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The last known state on disk: rows as they were listed, no thread."""
+
+    v: int = SNAPSHOT_VERSION
+    agent: str
+    as_of_ms: int
+    me: Me | None = None
+    counts: Counts = Counts()
+    rows: tuple[Row, ...] = ()
+
+
+_snapshots = msgspec.json.Decoder(Snapshot)
+
+
+class DeskState:
+    """The rows of one desk and the place in its feed."""
+
+    def __init__(self) -> None:
+        self.rows: dict[ConversationId, Row] = {}
+        self.me: Me | None = None
+        self.counts = Counts()
+        self.epoch = ""
+        self.n = 0
+        """Number of the last message applied, in `epoch`."""
+        self.upto = 0
+        """Every change up to this LOG sequence is in `rows`; 0 = nothing of this process's life."""
+        self.as_of_ms = 0
+        """When this was last known to be true, by the desk's clock; set by whoever applies, and by `restore`."""
+        self._is_open = False
+        """The next message of this epoch is taken as it comes: the bridge did not say where its feed stood."""
+        self._aside: dict[ConversationId, Row] | None = None
+
+    def welcome(self, welcome: Welcome) -> Applied:
+        """Take the feed that a hello was answered with. Rows stay as they are until its messages come."""
+        self._aside = None
+        self.epoch = welcome.epoch
+        self.n = welcome.n or 0
+        self._is_open = welcome.n is None
+        is_new = welcome.me != self.me
+        self.me = welcome.me
+        return Applied(is_me_changed=is_new)
+
+    def begin_again(self) -> None:
+        """Ask for everything next time; the rows stay in sight until a full set replaces them."""
+        self.upto = 0
+        self._aside = None
+
+    def apply_feed(self, feed: Feed) -> Applied:
+        """Apply one message of `cc.view.<agent>.desk`."""
+        if feed.epoch != self.epoch and feed.is_reset and feed.n == 1:
+            # Another terminal of this agent began a new feed with a full set: it serves us as well.
+            self.epoch, self.n = feed.epoch, 0
+        if (step := self._step(feed.epoch, feed.n)) is not None:
+            return step
+        if feed.is_reset:
+            self._aside = {}
+        is_me = feed.me is not None and feed.me != self.me
+        self.me = feed.me or self.me
+        is_counts = self._count(feed.counts)
+        if self._aside is not None:
+            return self._fill_aside(self._aside, feed, is_me, is_counts)
+        before, changed = self._put(feed.rows)
+        gone = frozenset(conv for conv in feed.gone if conv in self.rows)
+        before |= {conv: self.rows.pop(conv) for conv in gone}
+        self._advance(feed.upto if feed.is_whole else 0)
+        return Applied(
+            changed=changed - gone,
+            gone=gone,
+            is_me_changed=is_me,
+            is_counts_changed=is_counts,
+            toast=feed.toast,
+            before=before,
+        )
+
+    def apply_thread(self, feed: ThreadFeed) -> Applied:
+        """Apply the row of one message of `cc.view.<agent>.thread.<conv>`; its items are the thread's own affair.
+
+        A conversation that is not in this desk's views (a supervisor reads it) does not come into them by this.
+        """
+        if (step := self._step(feed.epoch, feed.n)) is not None:
+            return step
+        self._advance(feed.upto)
+        if self._aside is not None:
+            if feed.conv in self._aside:
+                self._aside[feed.conv] = feed.row
+            return NOTHING
+        before, changed = self._put((feed.row,) if feed.conv in self.rows else ())
+        return Applied(changed=changed, before=before)
+
+    def apply_beat(self, beat: Beat) -> bool:
+        """True if the beat tells of messages that did not come."""
+        if beat.epoch != self.epoch:
+            return True
+        if self._is_open:
+            self.n, self._is_open = beat.n, False
+        if beat.n > self.n:
+            return True
+        if beat.n == self.n:
+            self._advance(beat.upto)
+        self._count(beat.counts)
+        return False
+
+    def snapshot(self, agent: str, as_of_ms: int) -> bytes:
+        """What to keep for the first paint of the next start."""
+        return encode(
+            Snapshot(agent=agent, as_of_ms=as_of_ms, me=self.me, counts=self.counts, rows=tuple(self.rows.values()))
+        )
+
+    def restore(self, kept: bytes, agent: str) -> bool:
+        """Show what was kept. The place in the feed is not restored: the first hello of a process asks for everything.
+
+        False, and nothing changes, if it is another agent's, of another version, or cannot be read.
+        """
+        try:
+            snapshot = _snapshots.decode(kept)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        if snapshot.v != SNAPSHOT_VERSION or snapshot.agent != agent:
+            return False
+        self.rows = {row.conv: row for row in snapshot.rows}
+        self.me, self.counts, self.as_of_ms = snapshot.me, snapshot.counts, snapshot.as_of_ms
+        return True
+
+    def _step(self, epoch: str, n: int) -> Applied | None:
+        """None if this message is the next, with `n` moved on; otherwise what to answer for it."""
+        if epoch != self.epoch:
+            return HOLE
+        if self._is_open:
+            self._is_open = False
+        elif n <= self.n:
+            return NOTHING
+        elif n > self.n + 1:
+            return HOLE
+        self.n = n
+        return None
+
+    def _advance(self, upto: int) -> None:
+        # While a set is being collected the rows do not hold what `upto` would promise.
+        if self._aside is None and upto > self.upto:
+            self.upto = upto
+
+    def _count(self, counts: Counts | None) -> bool:
+        if counts is None or counts == self.counts:
+            return False
+        self.counts = counts
+        return True
+
+    def _put(self, rows: Iterable[Row]) -> tuple[dict[ConversationId, Row], frozenset[ConversationId]]:
+        before: dict[ConversationId, Row] = {}
+        changed = set()
+        for row in rows:
+            old = self.rows.get(row.conv)
+            # Typing, viewers and drafts change a row without a fact: the same rev may say something new.
+            if old is not None and (row.rev < old.rev or row == old):
+                continue
+            if old is not None:
+                before.setdefault(row.conv, old)
+            self.rows[row.conv] = row
+            changed.add(row.conv)
+        return before, frozenset(changed)
+
+    def _fill_aside(self, aside: dict[ConversationId, Row], feed: Feed, is_me: bool, is_counts: bool) -> Applied:
+        aside.update((row.conv, row) for row in feed.rows)
+        for conv in feed.gone:
+            aside.pop(conv, None)
+        if not feed.is_whole:
+            return Applied(is_me_changed=is_me, is_counts_changed=is_counts, toast=feed.toast)
+        before, self.rows, self._aside = self.rows, aside, None
+        self.upto = feed.upto
+        return Applied(
+            changed=frozenset(conv for conv, row in aside.items() if before.get(conv) != row),
+            gone=frozenset(before.keys() - aside.keys()),
+            is_reset=True,
+            is_me_changed=is_me,
+            is_counts_changed=is_counts,
+            toast=feed.toast,
+            before=before,
+        )
