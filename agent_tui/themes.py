@@ -105,7 +105,7 @@ class Palette:
         return Content("\n").join(self.content(*line.runs, ground=line.ground) for line in lines)
 
     def theme(self) -> "Theme":
-        """The textual theme of the same name; every role is a CSS variable (`$late`), so are `$sel-style` and `$scrim`."""
+        """The textual theme of the same name. CSS variables: every role (`$late`), `$sel-style`, `$scrim`."""
         from textual.theme import Theme
 
         colors = {role: self._css(color) for role, color in self.roles.items()}
