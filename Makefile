@@ -43,6 +43,7 @@ snapshots: $(VENV)/.ready ## draw the pictures of the tests again; look at each 
 	$(BIN)/pytest tests/tui --snapshot-update
 
 lock: $(VENV)/.ready ## choose versions again within pyproject's bounds (needs the network)
+	@$(BIN)/python -m pip install --quiet "pip-tools>=7.6"
 	$(COMPILE) --upgrade -o requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 

