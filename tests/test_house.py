@@ -145,7 +145,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         ("cd /{}/main", "work"),
         ("open('/{}/x')", "tmp"),
         ("https://{}.org/simple", "pypi"),
-        ("{}.npmjs.org", "registry"),
+        ("registry.{}.org", "npmjs"),
     ],
 )
 def test_the_check_for_machines_sees_one(line: str, word: str) -> None:
