@@ -31,8 +31,8 @@ from broker_bridge.daemon.service import Handler, Service
 from broker_bridge.daemon.tap import Item
 from broker_bridge.daemon.wire import (
     Arrived,
-    Busy,
     BusError,
+    Busy,
     Closable,
     Entry,
     LostRace,
