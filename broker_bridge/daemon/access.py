@@ -245,5 +245,5 @@ class _Trial:
     async def _settle(self, is_done: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE_S
-        while loop.time() < deadline and not is_done():
+        while loop.time() < deadline and not is_done():  # noqa: ASYNC110 - many lists are looked at, none tells
             await asyncio.sleep(0.01)

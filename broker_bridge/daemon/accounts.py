@@ -1,3 +1,13 @@
+"""Accounts and users of the broker, as text for its configuration. Pure, but for the dice of a new seed.
+
+Law: the bridge lives in account BR with JetStream; every agent lives in an account of its own that imports only
+`cc.do.<id>.>` (requests) and `cc.view.<id>.>` (the private feed). One shared account for all agents is not enough: the reply of
+a request is checked against nobody's permissions, so an agent could have the bridge's answer delivered into a colleague's feed
+(shown on nats-server 2.15.1). With an account each, a forged reply reaches only the forger. The server keeps no secret.
+"""
+
+from __future__ import annotations
+
 import re
 import secrets
 from collections.abc import Iterable, Sequence

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from broker_bridge.daemon.access import AgentUser, accounts_block
+from broker_bridge.daemon.accounts import AgentUser, accounts_block
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import itertools
 import logging
 import random
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -119,6 +120,8 @@ class Bus:
         """Shape only; use `connect`."""
         self.inbox = f"{inbox_prefix}.{secrets.token_hex(6)}"
         self.stats = BusStats()
+        self.refusals: deque[str] = deque(maxlen=100)
+        """What the broker forbade this connection to publish or subscribe, latest last."""
         self._client = client
         self._name = name
         self._numbers = itertools.count(1)
@@ -155,6 +158,8 @@ class Bus:
 
         async def on_error(error: Exception) -> None:
             last_error[:] = [error]
+            if "permissions violation" in str(error).lower():
+                bus.refusals.append(str(error))
             if isinstance(error, nats.errors.AuthorizationError) or "authorization" in str(error).lower():
                 was_refused.set()
             log.warning("broker connection error", extra={"error": type(error).__name__, "connection": name})
