@@ -69,6 +69,9 @@ class Outbox:
         """What has no answer yet, in the order in which it was pressed."""
         return list(self._acts.values())
 
+    def __contains__(self, command: CommandId) -> bool:
+        return command in self._acts
+
     @property
     def unreadable(self) -> int:
         """Lines that this version cannot read; they are kept as they are."""
