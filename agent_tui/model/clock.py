@@ -84,6 +84,14 @@ def date(moment_ms: int, tz: tzinfo = UTC) -> str:
     return f"{then.day} {_MONTHS[then.month - 1]}"
 
 
+def short_date(moment_ms: int, now_ms: int, tz: tzinfo = UTC) -> str:
+    """`12 Nov` of this year, `Dec 25` of another: at most six cells."""
+    then = local(moment_ms, tz)
+    if then.year == local(now_ms, tz).year:
+        return date(moment_ms, tz)
+    return f"{_MONTHS[then.month - 1]} {then.year % 100:02d}"
+
+
 def day(moment_ms: int, now_ms: int, tz: tzinfo = UTC) -> str:
     """`today`, `yesterday`, `Friday` or `Friday 20 November` (with the year if it is another): a date rule's words."""
     then, now = local(moment_ms, tz).date(), local(now_ms, tz).date()

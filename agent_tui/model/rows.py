@@ -65,21 +65,21 @@ def group(row: Row, now_ms: int) -> str:
     return "you wait for them" if row.waiting_since_ms is None else "they wait for you"
 
 
-def order(row: Row, now_ms: int) -> tuple[int, str]:
+def order(row: Row, now_ms: int) -> tuple[int, int, str]:
     """Sort key within a group: who has least time left or waits longest; the conversation's id settles a draw."""
     name = group(row, now_ms)
+    moment: int | None
     if name == "ringing":
         moment = row.offer_until_ms
-    elif name in ("late", "due soon"):
-        moment = row.due_ms
+    elif row.due_ms is not None and name in ("late", "due soon", "they wait for you"):
+        return (0, row.due_ms, row.conv)
     elif name == "they wait for you":
-        # The nearest target first; without a target, who waits longest.
-        moment = row.due_ms if row.due_ms is not None else row.waiting_since_ms
+        moment = row.waiting_since_ms
     elif name == "snoozed":
         moment = row.snoozed_until_ms
     else:
         moment = -row.last_ms
-    return (moment if moment is not None else 1 << 62, row.conv)
+    return (1, moment if moment is not None else 1 << 62, row.conv)
 
 
 def arrange(rows: Iterable[Row], now_ms: int, held: dict[str, str] | None = None) -> list[tuple[str, list[Row]]]:
