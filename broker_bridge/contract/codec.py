@@ -28,6 +28,10 @@ _thread_feed = msgspec.json.Decoder(ThreadFeed)
 _beat = msgspec.json.Decoder(Beat)
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""RecursionError: brackets nested a thousand deep, which any sender can write."""
+
+
 class Malformed(ValueError):
     """The bytes are not what they should be; the message says where."""
 
@@ -49,7 +53,7 @@ def entry(body: bytes) -> Entry:
     """
     try:
         return _entry.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         kinds = _unknown_kinds(body)
         if kinds:
             raise UnknownFact(kinds) from error
@@ -59,7 +63,7 @@ def entry(body: bytes) -> Entry:
 def _unknown_kinds(body: bytes) -> tuple[str, ...]:
     try:
         loose = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return ()
     facts = loose.get("facts") if isinstance(loose, dict) else None
     if not isinstance(facts, list):
@@ -82,7 +86,7 @@ KINDS = _kinds()
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise Malformed(str(error)) from error
 
 

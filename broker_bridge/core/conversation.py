@@ -112,8 +112,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Handles of the case and their addresses."""
     people: dict[str, str] = {}
     """Addresses that took part in mails (lower case), for the participant check."""
-    mails: dict[str, tuple[MessageId, str]] = {}
-    """Message-ID to (message, digest), bounded: one logical mail is shown once."""
+    mails: dict[tuple[str, str], MessageId] = {}
+    """(Message-ID, digest) to message, bounded: one logical mail is shown once, whatever a stranger sends under the same id."""
     commands: dict[CommandId, int] = {}
     items: dict[str, int] = {}
     messages: int = 0
@@ -135,6 +135,11 @@ class Conversation(msgspec.Struct, kw_only=True):
         """State of one of our messages, None if it is not ours."""
         waiting = self.out.get(message)
         return waiting.state if waiting else self.ends.get(message)
+
+    def is_superseded(self, message: MessageId, attempt: int) -> bool:
+        """Whether a later attempt was claimed: a failure of this one says nothing about the newer one, and is not appended."""
+        claimed = self.out.get(message) or self.stuck.get(message)
+        return claimed is not None and attempt < claimed.attempt
 
     def next_out(self) -> Outgoing | None:
         """The oldest reply with work left: the only one that may be touched, so that order is kept."""
@@ -219,8 +224,8 @@ def _(fact: f.Received, state: Conversation, entry: Entry, seq: int) -> None:
     for person in (*words.to, *words.cc):
         state.people[person.address.lower()] = person.name
     if words.mail_id:
-        state.mails.pop(words.mail_id, None)
-        state.mails[words.mail_id] = (fact.message, fact.digest)
+        state.mails.pop((words.mail_id, fact.digest), None)
+        state.mails[words.mail_id, fact.digest] = fact.message
         if len(state.mails) > ITEM_MEMORY:
             del state.mails[next(iter(state.mails))]
     state.ways.pop(fact.channel, None)
@@ -317,6 +322,8 @@ def _settle(state: Conversation, message: MessageId, to: str) -> None:
         state.ends[message] = delivery.moved(state.ends[message], to)
         if state.ends[message] not in (delivery.FAILED, delivery.UNKNOWN):
             state.stuck.pop(message, None)
+        elif message in state.stuck:
+            state.stuck[message].state = state.ends[message]
 
 
 @_apply.register
@@ -337,9 +344,13 @@ def _(fact: f.Sent, state: Conversation, entry: Entry, seq: int) -> None:
 
 @_apply.register
 def _(fact: f.SendFailed, state: Conversation, entry: Entry, seq: int) -> None:
+    if state.is_superseded(fact.message, fact.attempt):
+        return
     waiting = state.out.get(fact.message)
     if fact.retry_at_ms is None:
-        _settle(state, fact.message, delivery.FAILED)
+        # What was sent meanwhile is not undone by the end of an older attempt; only a bounce does that.
+        if waiting is not None or state.ends.get(fact.message) == delivery.UNKNOWN:
+            _settle(state, fact.message, delivery.FAILED)
     elif waiting is not None:
         waiting.state = delivery.moved(waiting.state, delivery.QUEUED)
         waiting.due_ms = fact.retry_at_ms
@@ -348,6 +359,8 @@ def _(fact: f.SendFailed, state: Conversation, entry: Entry, seq: int) -> None:
 
 @_apply.register
 def _(fact: f.SendUnknown, state: Conversation, entry: Entry, seq: int) -> None:
+    if state.is_superseded(fact.message, fact.attempt):
+        return
     _settle(state, fact.message, delivery.UNKNOWN)
 
 
@@ -413,6 +426,7 @@ def _(fact: f.Closed, state: Conversation, entry: Entry, seq: int) -> None:
 def _(fact: f.Reopened, state: Conversation, entry: Entry, seq: int) -> None:
     state.status = QUEUED
     state.queue = fact.queue
+    state.owner = ""
     state.closed_by = ""
     state.disposition = ""
 
@@ -420,6 +434,7 @@ def _(fact: f.Reopened, state: Conversation, entry: Entry, seq: int) -> None:
 @_apply.register
 def _(fact: f.Erased, state: Conversation, entry: Entry, seq: int) -> None:
     erased = begin(state.id)
+    erased.epoch = state.epoch
     for field in state.__struct_fields__:
         setattr(state, field, getattr(erased, field))
     state.status = ERASED

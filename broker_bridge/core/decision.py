@@ -29,4 +29,5 @@ Decision = Facts | Refusal | Changed
 
 
 def refuse(code: str, sentence: str) -> Refusal:
-    return Refusal(code=code, sentence=sentence)
+    """No, in a full sentence: it may begin with a colleague's id, which is lower case."""
+    return Refusal(code=code, sentence=sentence[:1].upper() + sentence[1:])

@@ -91,9 +91,10 @@ def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> J
     if stored.id in state.items:
         return None
     words = item.words
-    known = state.mails.get(words.mail_id) if words.mail_id else None
-    if isinstance(item, Said) and known is not None and item.digest and known[1] == item.digest:
-        again = f.DeliveredAgain(message=known[0], item=stored.id, channel=stored.channel)
+    digest = item.digest if isinstance(item, Said) else ""
+    known = state.mails.get((words.mail_id, digest)) if words.mail_id and digest else None
+    if known is not None:
+        again = f.DeliveredAgain(message=known, item=stored.id, channel=stored.channel)
         return Joined(conversation=state.id, conv=(again,))
     fact = arrived(stored, item)
     if state.is_open:

@@ -14,7 +14,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, MessageId
 from broker_bridge.contract.views import FileLine, Item
-from broker_bridge.contract.words import Words, opened
+from broker_bridge.contract.words import Address, Words, opened
 from broker_bridge.core import delivery
 
 MAX_ITEM_TEXT = 20_000
@@ -37,6 +37,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     message: MessageId
     delivery: str
     reason: str = ""
+    only_from: frozenset[str] | None = None
+    """States (core.delivery) in which the news counts; None = as the table of moves says."""
 
 
 def _cut(text: str) -> tuple[str, bool]:
@@ -136,7 +138,8 @@ def _replied(fact: f.Replied, entry: Entry, seq: int, named: Named) -> Item:
 
 
 def _noted(fact: f.Noted, entry: Entry, seq: int, named: Named) -> Item:
-    text, is_cut = _cut(opened(fact.words).text)
+    words = opened(fact.words)
+    text, is_cut = _cut(ERASED if words.is_erased else words.text)
     return Item(
         id=fact.message,
         seq=seq,
@@ -191,6 +194,9 @@ def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item
     return _event(entry, seq, place, text, getattr(fact, "agent", "") or "", named)
 
 
+_IN_WORK = frozenset({delivery.QUEUED, delivery.SENDING})
+
+
 def updated(fact: f.Fact) -> Update | None:
     """What a fact says about an earlier message, if anything; `delivery` is a state of core.delivery, to be moved by its table."""
     if isinstance(fact, f.Sending):
@@ -198,8 +204,13 @@ def updated(fact: f.Fact) -> Update | None:
     if isinstance(fact, f.Sent):
         return Update(message=fact.message, delivery=delivery.SENT)
     if isinstance(fact, f.SendFailed):
-        to = delivery.FAILED if fact.retry_at_ms is None else delivery.QUEUED
-        return Update(message=fact.message, delivery=to, reason=fact.reason)
+        is_final = fact.retry_at_ms is None
+        return Update(
+            message=fact.message,
+            delivery=delivery.FAILED if is_final else delivery.QUEUED,
+            reason=fact.reason,
+            only_from=_IN_WORK | {delivery.UNKNOWN} if is_final else _IN_WORK,
+        )
     if isinstance(fact, f.SendUnknown):
         return Update(
             message=fact.message, delivery=delivery.UNKNOWN, reason=fact.reason or "nobody can know whether it left"
@@ -221,7 +232,7 @@ _STATE_OF_WORD = {word: state for state, word in delivery.WORDS.items()}
 def changed(item: Item, news: Update, seq: int) -> Item | None:
     """The item after news; None: the news is older than what is known."""
     state = _STATE_OF_WORD.get(item.delivery)
-    if state is None:
+    if state is None or (news.only_from is not None and state not in news.only_from):
         return None
     to = delivery.moved(state, news.delivery)
     if to == state and not (to == delivery.QUEUED and news.reason):
@@ -235,11 +246,19 @@ def seen_by(item: Item, agent: AgentId, masked: Callable[[str], str] | None) -> 
         item = msgspec.structs.replace(item, kind="you")
     if masked is None or not (item.address or item.to or item.cc):
         return item
-    hide = masked
     return msgspec.structs.replace(
         item,
-        name=hide(item.name) if item.name == item.address else item.name,
-        address=hide(item.address),
-        to=tuple(msgspec.structs.replace(one, address=hide(one.address)) for one in item.to),
-        cc=tuple(msgspec.structs.replace(one, address=hide(one.address)) for one in item.cc),
+        name=_masked_name(item.name, item.address, masked),
+        address=masked(item.address) if item.address else "",
+        to=tuple(_masked_address(one, masked) for one in item.to),
+        cc=tuple(_masked_address(one, masked) for one in item.cc),
     )
+
+
+def _masked_name(name: str, address: str, masked: Callable[[str], str]) -> str:
+    """Mail programs like to put the address where the name belongs."""
+    return masked(address) if address and address.casefold() in name.casefold() else name
+
+
+def _masked_address(one: Address, masked: Callable[[str], str]) -> Address:
+    return Address(address=masked(one.address), name=_masked_name(one.name, one.address, masked))

@@ -64,6 +64,12 @@ def row_state(state: Conversation, actor: Actor) -> str:
     return "mine" if state.owner == actor.agent else "other"
 
 
+def _name(state: Conversation, actor: Actor, name: str) -> str:
+    """The customer's name; where it is an address, for want of a better one, masked like an address."""
+    known = {address.casefold() for address in state.handles.values()}
+    return masked(name) if name.casefold() in known and name and not sees_addresses(state, actor) else name
+
+
 def row(
     state: Conversation,
     actor: Actor,
@@ -84,7 +90,7 @@ def row(
         conv=state.id,
         rev=state.seq,
         number=state.number,
-        name=customer_name or state.name,
+        name=_name(state, actor, customer_name or state.name),
         tier=tier,
         channel=word(state.ways[next(reversed(state.ways))].channel_kind if state.ways else state.channel_kind),
         state=row_state(state, actor),

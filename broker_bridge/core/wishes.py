@@ -59,7 +59,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     """Longest reply, by channel name."""
 
     def name_of(self, agent: AgentId) -> str:
-        return self.names.get(agent, agent)
+        return self.names.get(agent) or agent or "somebody"
 
 
 def decide(state: Conversation, wish: c.Act, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
@@ -69,7 +69,7 @@ def decide(state: Conversation, wish: c.Act, actor: Actor, house: House, message
         message: the id of the message that the wish would make (reply, note); derived from the command, so a repeat is the same.
     """
     if wish.id in state.commands:
-        return Facts(message=message)
+        return Facts(message=wish.message if isinstance(wish, c.SendAgain) else message)
     if state.status == conv.NEW:
         return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
     if state.status == conv.ERASED:
