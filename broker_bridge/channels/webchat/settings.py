@@ -1,0 +1,60 @@
+"""What an operator may set for the web chat. Times in seconds, sizes in bytes."""
+
+import msgspec
+
+UPLOAD_TYPES = (
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "application/pdf",
+    "text/plain",
+    "text/csv",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.oasis.opendocument.text",
+)
+
+
+class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits are those of the promises; the words are shown to visitors."""
+
+    origins: tuple[str, ...] = ()
+    """Sites that may embed the widget, as `https://shop.example`. Our own page may always."""
+    title: str = "Chat with us"
+    greeting: str = ""
+    """A first line shown in an empty chat; empty: the widget's own words in the visitor's language."""
+    accent: str = ""
+    """A colour of the site, `#rrggbb`, for the button and the visitor's side; empty: the quiet desk's own."""
+
+    sockets_per_address: int = 20
+    sockets_total: int = 2_000
+    opens_per_s: float = 2.0
+    opens_burst: int = 40
+    """Sockets an address may open one after the other."""
+    says_per_s: float = 1.0
+    says_burst: int = 5
+    """Messages of one session."""
+    address_says_per_s: float = 5.0
+    address_says_burst: int = 30
+    """Messages of all sessions of one address."""
+    signs_per_s: float = 5.0
+    signs_burst: int = 20
+    """Typing and seen marks of one session; more are dropped silently."""
+    malformed_most: int = 10
+    """Unreadable frames after which the socket is closed."""
+
+    upload_max_bytes: int = 10 * 1024 * 1024
+    upload_types: tuple[str, ...] = UPLOAD_TYPES
+    uploads_at_once: int = 8
+    upload_timeout_s: float = 120.0
+
+    queue_frames: int = 256
+    """Frames waiting for a slow reader before it is cut off."""
+    send_timeout_s: float = 30.0
+    ping_every_s: float = 20.0
+    silent_s: float = 60.0
+    """A socket that says nothing for so long, not even pong, is gone."""
+    desk_timeout_s: float = 15.0
+    """How long the bridge may take to store or look up something. Under uvicorn's ping timeout of 20 s on purpose:
+    it stops reading pongs while a frame is being handled."""
