@@ -43,7 +43,7 @@ def waited(span_ms: int) -> str:
         return f"{span_ms // MINUTE_MS} m"
     if span_ms < DAY_MS:
         return f"{span_ms // HOUR_MS} h"
-    return f"{span_ms // DAY_MS} d"
+    return f"{min(999, span_ms // DAY_MS)} d"
 
 
 def due(due_ms: int, now_ms: int) -> str:
@@ -93,13 +93,10 @@ def short_date(moment_ms: int, now_ms: int, tz: tzinfo = UTC) -> str:
 
 
 def day(moment_ms: int, now_ms: int, tz: tzinfo = UTC) -> str:
-    """`today`, `yesterday`, `Friday` or `Friday 20 November` (with the year if it is another): a date rule's words."""
+    """`today` or `Friday 20 November`, with the year if it is another: a date rule's words."""
     then, now = local(moment_ms, tz).date(), local(now_ms, tz).date()
-    days = (now - then).days
-    if days == 0:
+    if then == now:
         return "today"
-    if days == 1:
-        return "yesterday"
     words = f"{_LONG_DAYS[then.weekday()]} {then.day} {_LONG_MONTHS[then.month - 1]}"
     return words if then.year == now.year else f"{words} {then.year}"
 

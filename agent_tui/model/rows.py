@@ -157,7 +157,9 @@ def second_line(row: Row, cells: int, mark: Mark, at: Moment) -> Line:
     who = _who(row, at)
     room = cells - 5 - (width(unread) + 1 if unread else 0)
     who = _fitting(who, room - 1)
-    text_cells = max(0, room - (sum(width(run.text) for run in who) + 1 if who else 0))
+    # One cell stays free after the text even where nothing follows, so that texts end in one column with and without.
+    used = sum(width(run.text) for run in who) + 1 if who else 0 if unread else 1
+    text_cells = max(0, room - used)
     role = "text" if row.unread or (row.state == "ringing" and at.has_link) else "mut"
     return line(
         Run(at.glyphs.bar if mark else " ", mark or "mut"),
@@ -165,7 +167,7 @@ def second_line(row: Row, cells: int, mark: Mark, at: Moment) -> Line:
         Run(pad(cut(_words(row, at), text_cells, at.glyphs.dots), text_cells), role),
         *((Run(" "), *who) if who else ()),
         *((Run(" "), Run(unread, "acc", "b")) if unread else ()),
-        Run(" "),
+        Run(" " if who or unread else "  "),
         ground="sel" if mark else "bg",
     )
 
@@ -195,7 +197,7 @@ def _name_look(row: Row, name: str, at: Moment) -> tuple[str, str]:
 
 def _clock_runs(found: Clock) -> tuple[Run, ...]:
     if found.role.startswith("chip."):
-        chip = f" {found.word} "
+        chip = f" {found.word} "[-7:]
         return (Run(" " * max(0, 7 - width(chip))), Run(chip, found.role, found.flags))
     return (Run(pad_left(found.word, 6), found.role, found.flags), Run(" "))
 

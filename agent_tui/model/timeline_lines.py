@@ -14,8 +14,6 @@ from agent_tui.model.runs import BLANK, Line, Run, line
 from agent_tui.model.source import Plain
 from broker_bridge.contract.views import Moment
 
-_TIME_CELLS = 6
-
 
 def timeline(moments: Sequence[Moment], cells: int, now: Now) -> Plain:
     """The moments (newest first) under their heads. Keys are (`moment`, place, conversation)."""
@@ -41,17 +39,18 @@ def moment_line(moment: Moment, cells: int, now: Now) -> Line:
         moment.node, Run(glyphs.column, "mut")
     )
     role = "mut" if is_event else "text"
+    when = _when(moment.at_ms, now) + " "
     return line(
         Run(" "),
         node,
         Run(" "),
-        Run(fit(_when(moment.at_ms, now), _TIME_CELLS, ""), "mut"),
+        Run(when, "mut"),
         Run(fit(clean_line(moment.word), 4, "") + " ", role),
-        Run(cut(glyphs.ours(text) if is_event else text, max(0, cells - 15), glyphs.dots), role),
+        Run(cut(glyphs.ours(text) if is_event else text, max(0, cells - 9 - len(when)), glyphs.dots), role),
     )
 
 
 def _when(at_ms: int, now: Now) -> str:
-    """The time within a week, the date before."""
+    """The time within a week, in 5 cells; the date before, in 6."""
     days = (clock.local(now.now_ms, now.tz).date() - clock.local(at_ms, now.tz).date()).days
-    return clock.at(at_ms, now.tz) if days < 7 else clock.short_date(at_ms, now.now_ms, now.tz)
+    return clock.at(at_ms, now.tz) if days < 7 else f"{clock.short_date(at_ms, now.now_ms, now.tz):6}"

@@ -36,7 +36,7 @@ def test_an_unknown_time_is_shown_as_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("ago_ms", "words", "head"),
-    [(0, "today", "today"), (D, "yesterday", "Friday"), (3 * D, "Wednesday 18 November", "Wednesday"),
+    [(0, "today", "today"), (D, "Friday 20 November", "Friday"), (3 * D, "Wednesday 18 November", "Wednesday"),
      (9 * D, "Thursday 12 November", "November"), (40 * D, "Monday 12 October", "before"),
      (400 * D, "Friday 17 October 2025", "before")],
 )  # fmt: skip
