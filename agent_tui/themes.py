@@ -131,6 +131,9 @@ class Palette:
         return {
             "sel-style": "reverse" if self.roles["sel"] == "reverse" else "none",
             "scrim": self.scrim or "transparent",
+            # textual's own style sheets ask for these two in an ansi theme.
+            "ansi-background": "ansi_black" if self.dark else "ansi_white",
+            "ansi-foreground": "ansi_white" if self.dark else "ansi_black",
             "border": colors["rule"],
             "border-blurred": colors["rule"],
             "input-cursor-background": colors["text"],
