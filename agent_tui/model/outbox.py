@@ -29,7 +29,7 @@ class OutboxTaken(Exception):
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    put: msgspec.Raw | None = None
+    put: msgspec.Raw = msgspec.Raw()
     tried: CommandId = ""
     settled: CommandId = ""
 
@@ -131,8 +131,8 @@ class Outbox:
     def _take_line(self, line: bytes) -> None:
         try:
             found = _lines.decode(line)
-            if found.put is not None:
-                act = codec.request(bytes(found.put))
+            if body := bytes(found.put):
+                act = codec.request(body)
                 if not isinstance(act, Act):
                     raise codec.Malformed("not a wish")
                 self._acts[act.id] = act
