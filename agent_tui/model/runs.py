@@ -71,4 +71,4 @@ def ends(left: tuple[Run, ...], right: tuple[Run, ...], cells: int, dots: str = 
     room = cells - sum(width(run.text) for run in right)
     left = cut_runs(left, room - 1 if right else room, dots)
     gap = room - sum(width(run.text) for run in left)
-    return (*left, Run(" " * gap), *right) if gap > 0 else (*left, *right)
+    return (*left, Run(" " * gap), *right) if gap > 0 and right else (*left, *right)

@@ -219,7 +219,8 @@ def _texts(item: Item, place: Place, glyphs: Glyphs, keys: Keys) -> list[tuple[R
     if item.text.strip() or not (item.files or item.quote):
         block.extend((Run(text),) for text in wrap(clean(item.text).strip("\n"), room))
     if item.is_cut:
-        block.append((Run("the message goes on", "mut", "i"), Run("   "), *_key(keys.raw, "whole message")))
+        goes_on = (Run("the message goes on   ", "mut", "i"),) if room >= 40 else ()
+        block.append((*goes_on, *_key(keys.raw, "whole message")))
     if block and is_mail and (item.quote or item.files):
         block.append(())
     if item.quote:
