@@ -22,6 +22,8 @@ from agent_tui.model.source import EMPTY, NOTHING, Mark, Slot, Source
 
 _MAX_STRIPS = 4_096
 _WHEEL_LINES = 3
+_NEAR = 16
+"""Items around the cursor's old place in which it is looked for first (indexing a million rows takes 0.8 s)."""
 
 
 class LineList(Widget, can_focus=True):
@@ -233,7 +235,7 @@ class LineList(Widget, can_focus=True):
             return
         items = self._source.items()
         before = self._item
-        found = self._source.index(self._cursor) if self._cursor is not None else None
+        found = self._found(before, items)
         if found is None and self._has_cursor and items:
             start = items - 1 if self._follows_end and before < 0 else 0
             found = min(before, items - 1) if before >= 0 else start
@@ -251,6 +253,15 @@ class LineList(Widget, can_focus=True):
         if self._item >= 0 and (reveal or self._item != before) and not follows:
             self._reveal()
         self._repaint()
+
+    def _found(self, before: int, items: int) -> int | None:
+        """Where the cursor's item stands now: looked for near its old place before the whole source is indexed."""
+        if self._cursor is None:
+            return None
+        for item in range(max(0, before - _NEAR), min(items, before + _NEAR + 1)):
+            if self._source.key(item) == self._cursor:
+                return item
+        return self._source.index(self._cursor)
 
     def _put(self, item: int) -> None:
         items = self._source.items()

@@ -169,17 +169,17 @@ class _Lazy(list[Item]):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.count = count
+        self.amount = count
 
     def __len__(self) -> int:
-        return self.count
+        return self.amount
 
     def __bool__(self) -> bool:
         return True
 
     def __getitem__(self, at: int) -> Item:  # type: ignore[override]
         self.made += 1
-        return _item(at % self.count, "them", self.count - at % self.count, HI, name="Anna Berg")
+        return _item(at % self.amount, "them", self.amount - at % self.amount, HI, name="Anna Berg")
 
 
 def test_opening_a_hundred_thousand_messages_touches_a_screenful() -> None:
