@@ -17,6 +17,7 @@ import msgspec
 
 from broker_bridge import channel as channel_kinds
 from broker_bridge.contract import subjects
+from broker_bridge.daemon.secrets import SCHEMES
 from broker_bridge.daemon.sections import Broker, Channel, Desk, Log, Queue, Site, Web
 from broker_bridge.daemon.strict import ConfigError, decode, nearest
 
@@ -39,8 +40,6 @@ __all__ = [
 
 CONFIG_VARIABLE = "BROKER_BRIDGE_CONFIG"
 FILE_NAME = "bridge.toml"
-SCHEMES = ("keyring", "credential", "file", "env")
-"""Kinds of references to secrets, in the order in which they are to be preferred."""
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
