@@ -5,6 +5,7 @@ Law: every part ends up in the text or among the attachments; of alternatives th
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from broker_bridge.channels.email import addresses, charsets, files, headers, html, plain, tree, words
 from broker_bridge.channels.email.mail import Attachment
@@ -18,10 +19,20 @@ _META = re.compile(rb"(?i)<meta[^>]{0,200}charset\s*=\s*[\"']?([\w.:+-]{1,40})")
 class Piece:
     """A run of text that one part gave."""
 
-    text: str
+    source: str
     is_html: bool = False
     is_forward: bool = False
     """The text of a mail attached to this one: it is content, so it is never folded."""
+
+    @cached_property
+    def text(self) -> str:
+        """Plain text. HTML is converted only when somebody looks: mostly the plain alternative is taken."""
+        return html.to_text(self.source) if self.is_html else self.source
+
+    @cached_property
+    def words(self) -> int:
+        """How many words there are; for HTML a quick estimate."""
+        return len(re.findall(r"\w+", html.tags_stripped(self.source) if self.is_html else self.source))
 
 
 @dataclass(kw_only=True)
@@ -41,9 +52,9 @@ def collect(root: tree.Part, budget: tree.Budget) -> Collected:
     """Text pieces and attachments of a whole mail, in its order."""
     out = Collected()
     _walk(root, out, budget, is_report=False, is_related=False)
-    is_empty = not out.attachments and not any(piece.text.strip() for piece in out.pieces)
+    is_empty = not out.attachments and not any(piece.words for piece in out.pieces)
     if is_empty and isinstance(root.preamble, str) and root.preamble.strip():
-        out.pieces.append(Piece(text=plain.lines_ended(headers.eight_bit(root.preamble))))
+        out.pieces.append(Piece(source=plain.lines_ended(headers.eight_bit(root.preamble))))
     return out
 
 
@@ -84,7 +95,7 @@ def _alternative(parts: tuple[tree.Part, ...], out: Collected, budget: tree.Budg
 
 
 def _words(sides: list[Collected]) -> int:
-    return sum(len(re.findall(r"\w+", piece.text)) for side in sides for piece in side.pieces)
+    return sum(piece.words for side in sides for piece in side.pieces)
 
 
 def _says_less(plain_words: int, rich_words: int, plains: list[Collected]) -> bool:
@@ -111,10 +122,10 @@ def _leaf(part: tree.Part, out: Collected, budget: tree.Budget, *, is_report: bo
         out.reports.append((kind, data))
     elif is_report and kind in ("text/rfc822-headers", "message/global-headers"):
         out.returned.append(data)
-    is_first = not any(piece.text.strip() for piece in out.pieces)
+    is_first = not any(piece.words for piece in out.pieces)
     is_text = kind in _TEXT and disposition != "attachment" and not is_related and (not name or is_first)
     if is_text:
-        _add_text(part, kind, data, out)
+        _add_text(part, kind, data, out, budget)
     if (not is_text and (data or name)) or name:
         content_id = "".join(headers.message_ids(tree.value(part, "Content-ID"))[:1])
         inline = disposition != "attachment" and (is_related or bool(content_id) or disposition == "inline")
@@ -122,7 +133,7 @@ def _leaf(part: tree.Part, out: Collected, budget: tree.Budget, *, is_report: bo
         out.attachments.append(files.attachment(data, kind, name, number=number, inline=inline, content_id=content_id))
 
 
-def _add_text(part: tree.Part, kind: str, data: bytes, out: Collected) -> None:
+def _add_text(part: tree.Part, kind: str, data: bytes, out: Collected, budget: tree.Budget) -> None:
     _, parameters = headers.parameters(tree.value(part, "Content-Type"))
     charset = parameters.get("charset", "")
     is_html = kind == "text/html"
@@ -132,10 +143,12 @@ def _add_text(part: tree.Part, kind: str, data: bytes, out: Collected) -> None:
         out.warnings.append(warning)
     text = plain.lines_ended(text)
     if is_html:
-        if len(text) > html.MAX_CHARS:
+        budget.html_chars += len(text)
+        if budget.html_chars > html.MAX_CHARS:
             out.warnings.append("The HTML text is longer than 2 MiB; the whole of it is attached.")
             out.attachments.append(files.attachment(data, kind))
-        out.pieces.append(Piece(text=html.to_text(text), is_html=True))
+            text = text[: max(0, len(text) + html.MAX_CHARS - budget.html_chars)]
+        out.pieces.append(Piece(source=text, is_html=True))
         return
     if kind in ("text/enriched", "text/richtext"):
         text = html.tags_stripped(text)
@@ -144,7 +157,7 @@ def _add_text(part: tree.Part, kind: str, data: bytes, out: Collected) -> None:
     text, found = plain.without_uuencoded(text)
     for name, content in found:
         out.attachments.append(files.attachment(content, "application/octet-stream", name))
-    out.pieces.append(Piece(text=text))
+    out.pieces.append(Piece(source=text))
 
 
 def _mail_within(data: bytes, name: str, out: Collected, budget: tree.Budget, *, depth: int, is_report: bool) -> None:
@@ -171,4 +184,4 @@ def _mail_within(data: bytes, name: str, out: Collected, budget: tree.Budget, *,
         "",
     ]
     text = "\n".join(lines + [piece.text for piece in inner.pieces])
-    out.pieces.append(Piece(text=text, is_forward=True))
+    out.pieces.append(Piece(source=text, is_forward=True))

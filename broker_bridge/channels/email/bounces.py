@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from broker_bridge.channels.email import addresses, headers, words
 from broker_bridge.channels.email.mail import Address, Bounce, Receipt
 
+MAX_REPORT_BYTES = 256 * 1024
+"""Nobody's report is longer; the whole of it is attached to the mail anyway."""
+
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _DAEMON = re.compile(r"(?i)^(?:mailer-daemon|postmaster|mail-daemon|mdaemon)(?:@|$)")
 _SUBJECT = re.compile(
@@ -25,7 +28,7 @@ _MENTIONED_ID = re.compile(r"(?im)^[ \t>]*message-id:\s*(<[^<>\s]{1,900}>)")
 
 def fields(block: bytes) -> list[dict[str, str]]:
     """The groups of `Name: value` lines of a report, names in lower case."""
-    text = block.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    text = block[:MAX_REPORT_BYTES].decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     groups = [
         {match[1].lower(): headers.text(match[2]) for match in _FIELD.finditer(group)}
         for group in re.split(r"\n[ \t]*\n", text)
@@ -71,6 +74,7 @@ def receipt(reports: Sequence[tuple[str, bytes]], returned: Sequence[bytes]) -> 
 
 def older(from_: Address, subject: str, return_path: str | None, body: str, failed: Sequence[str]) -> Bounce | None:
     """A bounce without a report: a mailer daemon's text, read by what such texts have in common."""
+    body = body[:MAX_REPORT_BYTES]
     is_daemon = bool(_DAEMON.match(from_.addr)) or (return_path == "" and not from_.addr)
     says_so = bool(_SUBJECT.match(subject)) or "This is the qmail-send program" in body
     if not failed and not (is_daemon and says_so) and not (return_path == "" and says_so):
@@ -104,7 +108,7 @@ def is_absence(subject: str) -> bool:
 def original_id(returned: Sequence[bytes]) -> str | None:
     """The Message-ID of the mail that a report gives back."""
     for data in returned:
-        head = re.split(rb"\r?\n[ \t]*\r?\n", data.lstrip(b"\r\n"), maxsplit=1)[0]
+        head = re.split(rb"\r?\n[ \t]*\r?\n", data.lstrip(b"\r\n")[:MAX_REPORT_BYTES], maxsplit=1)[0]
         match = re.search(rb"(?im)^message-id:[ \t]*((?:.*(?:\n[ \t]+.*)*))", head)
         if match:
             ids = headers.message_ids(match[1].decode("utf-8", "surrogateescape"))

@@ -46,6 +46,8 @@ ALIASES = {
     "iso-2022-jp": "iso2022_jp_ext",
     "hz-gb-2312": "hz",
 }
+SAMPLE_BYTES = 32 * 1024
+"""How much of a text is looked at to guess its charset."""
 _SAYS_NOTHING = {"", "us-ascii", "unknown-8bit", "x-unknown", "unknown", "8bit", "7bit", "binary", "none", "default"}
 _NEVER = {
     "unicode_escape",
@@ -113,15 +115,17 @@ def _unlabelled(data: bytes) -> tuple[str, str]:
     if utf8 is not None:
         return utf8, "UTF-8"
     if _reads_cyrillic(data):
-        windows, koi = data.decode("cp1251", "replace"), data.decode("koi8-r", "replace")
-        return (koi, "KOI8-R") if _cyrillic_score(koi) > _cyrillic_score(windows) else (windows, "windows-1251")
+        scores = {name: _cyrillic_score(data[:SAMPLE_BYTES].decode(name, "replace")) for name in ("cp1251", "koi8-r")}
+        if scores["koi8-r"] > scores["cp1251"]:
+            return data.decode("koi8-r", "replace"), "KOI8-R"
+        return data.decode("cp1251", "replace"), "windows-1251"
     western = _strict(data, "cp1252")
     return (western, "windows-1252") if western is not None else (data.decode("latin-1"), "ISO-8859-1")
 
 
 def _reads_cyrillic(data: bytes) -> bool:
     """Whether whole words are made of high letters, which no Western language does."""
-    words = re.findall(rb"[A-Za-z\x80-\xff]+", data)
+    words = re.findall(rb"[A-Za-z\x80-\xff]+", data[:SAMPLE_BYTES])
     high_words = [word for word in words if len(word) > 1 and all(byte >= 0xA8 for byte in word)]
     mixed = [word for word in words if not word.isascii() and re.search(rb"[A-Za-z]", word)]
     return bool(high_words) and sum(map(len, high_words)) > 2 * len(mixed)

@@ -12,10 +12,12 @@ from urllib.parse import unquote_to_bytes
 
 from broker_bridge.channels.email import charsets
 
-_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[\w-]*)?\?([bBqQ])\?(.*?)\?=(?=[\s\"'(),;:<>\[\]]|=\?|$)", re.DOTALL)
+_WORD = re.compile(
+    r"=\?([\w.:+-]{1,60})(?:\*[\w-]*)?\?([bBqQ])\?(.{0,2000}?)\?=(?=[\s\"'(),;:<>\[\]]|=\?|$)", re.DOTALL
+)
 _LOOSE_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[\w-]*)?\?([bBqQ])\?([^?]*)(?:\?=|\?$|$)", re.DOTALL)
 _ID = re.compile(r"<([^<>]{1,900})>")
-_PARAMETER = re.compile(r"\s*;?\s*([^\s=;\"]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^;]*))")
+_PARAMETER = re.compile(r"([^\s=;\"]{1,60}) ?= ?(?:\"((?:[^\"\\]|\\.)*)\"?|([^;]*))")
 
 
 def unfold(value: str) -> str:
@@ -79,14 +81,15 @@ def _word_bytes(encoding: str, payload: str) -> bytes:
 
 def base64_bytes(data: bytes) -> bytes:
     """Base64 that may be unpadded, wrapped, dirty or several pieces in a row."""
-    out = b""
-    for piece in re.findall(rb"[A-Za-z0-9+/]+", re.sub(rb"[^A-Za-z0-9+/=]", b"", data)):
+    out: list[bytes] = []
+    bare = re.sub(rb"[^A-Za-z0-9+/=]", b"", data)
+    for piece in re.findall(rb"[A-Za-z0-9+/]+", bare if bare.count(b"=") < 1000 else bare.replace(b"=", b"")):
         whole = piece[:-1] if len(piece) % 4 == 1 else piece
         try:
-            out += binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
+            out.append(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)))
         except binascii.Error:
             continue
-    return out
+    return b"".join(out)
 
 
 def message_ids(value: str) -> tuple[str, ...]:
@@ -100,7 +103,7 @@ def message_ids(value: str) -> tuple[str, ...]:
 
 def parameters(value: str) -> tuple[str, dict[str, str]]:
     """The leading token of a Content-Type-like header (lower case) and its parameters, RFC 2231 pieces put together."""
-    head, _, rest = unfold(value).partition(";")
+    head, _, rest = re.sub(r"\s+", " ", unfold(value)).partition(";")
     plain: dict[str, str] = {}
     pieces: dict[str, list[tuple[int, bool, str]]] = {}
     for match in _PARAMETER.finditer(rest):

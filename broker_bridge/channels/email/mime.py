@@ -44,6 +44,8 @@ def parse(raw: bytes) -> Mail | Unreadable:
         return _unreadable(raw, "The mail is empty.")
     if len(raw) > tree.MAX_BYTES:
         return _unreadable(raw, f"The mail is larger than {tree.MAX_BYTES // 2**20} MiB.")
+    if raw.count(b"\n") > tree.MAX_LINES:
+        return _unreadable(raw, f"The mail has more than {tree.MAX_LINES:,} lines.")
     try:
         return _read(raw)
     except Over as limit:

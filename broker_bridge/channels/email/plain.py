@@ -7,8 +7,8 @@ import binascii
 import re
 
 _BEGIN = re.compile(r"begin [0-7]{3,4} (\S.{0,200})")
-_QUOTED = re.compile(r"^(>*)( ?)(.*)$", re.DOTALL)
 MAX_UU_FILES = 50
+"""Blocks that are tried in one text, so that many false beginnings cost no more than their length."""
 
 
 def lines_ended(text: str) -> str:
@@ -19,23 +19,21 @@ def lines_ended(text: str) -> str:
 
 def unflow(text: str, *, delete_space: bool) -> str:
     """Paragraphs of format=flowed text joined again; the quote depth stays as a run of `>`."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):
-        match = _QUOTED.match(line)
-        marks, rest = (match[1], match[3]) if match else ("", line)
-        if match and match[2] and not match[3] and not marks:
-            rest = ""
-        depth = len(marks)
-        signature = rest == "-- "
-        flows = rest.endswith(" ") and not signature
+        marks = line[: len(line) - len(line.lstrip(">"))]
+        rest = line[len(marks) :].removeprefix(" ")
+        is_signature = rest == "-- "
+        flows = rest.endswith(" ") and not is_signature
         content = rest[:-1] if flows and delete_space else rest
-        if open_depth == depth and not signature:
-            out[-1] += content
+        if open_depth == len(marks) and not is_signature:
+            paragraphs[-1].append(content)
         else:
-            out.append((marks + " " if marks else "") + content)
-        open_depth = depth if flows else -1
-    return "\n".join(line if line == "-- " else line.rstrip() for line in out)
+            paragraphs.append([marks + " " if marks else "", content])
+        open_depth = len(marks) if flows else -1
+    joined = ("".join(parts) for parts in paragraphs)
+    return "\n".join(line if line == "-- " else line.rstrip() for line in joined)
 
 
 def without_uuencoded(text: str) -> tuple[str, list[tuple[str, bytes]]]:
@@ -44,11 +42,13 @@ def without_uuencoded(text: str) -> tuple[str, list[tuple[str, bytes]]]:
         return text, []
     lines = text.split("\n")
     kept: list[str] = []
+    tries = 0
     files: list[tuple[str, bytes]] = []
     at = 0
     while at < len(lines):
         match = _BEGIN.fullmatch(lines[at].rstrip())
-        found = uu_block(lines, at + 1) if match and len(files) < MAX_UU_FILES else None
+        tries += match is not None
+        found = uu_block(lines, at + 1) if match and tries <= MAX_UU_FILES else None
         if match is None or found is None:
             kept.append(lines[at])
             at += 1

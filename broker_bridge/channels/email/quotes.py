@@ -13,6 +13,8 @@ from typing import NamedTuple
 from broker_bridge.channels.email import words
 
 MAX_ATTRIBUTION_LINES = 4
+MAX_CHARS = 1024 * 1024
+"""A longer body is a log or an attack, not a correspondence: it stays whole."""
 MAX_LINE = 1000
 """Longer lines are never taken for an attribution or a header: nobody's name and date are that long."""
 
@@ -64,6 +66,8 @@ class _Lines(NamedTuple):
 
 def fold(body: str) -> Folded:
     """Split a plain text body. `text` is never blank when the body is not: a body that is all quote stays text."""
+    if len(body) > MAX_CHARS:
+        return Folded(body.strip("\n"), "")
     shown = body.split("\n")
     lines = _Lines(shown, [_INVISIBLE.sub("", line)[: MAX_LINE + 1].replace("\xa0", " ") for line in shown])
     quoted = _marked(lines)
@@ -188,11 +192,12 @@ def _is_attribution(line: str, *, is_strict: bool) -> bool:
 def _unmarked_start(lines: _Lines, marked: set[int]) -> int:
     """The line from which everything is an unmarked quote; the number of lines when there is none."""
     bare = lines.bare
+    labels = [_LABEL.match(line) if ":" in line or "：" in line else None for line in bare]
     for at, line in enumerate(bare):
         if at in marked or not line.strip() or len(line) > MAX_LINE:
             continue
         start = None
-        if _ORIGINAL.match(line) or _FORWARDED.match(line) or _is_header_block(bare, at):
+        if _ORIGINAL.match(line) or _FORWARDED.match(line) or _is_header_block(labels, at):
             start = at
         elif _ENDING.search(line):
             start = _attribution_start(bare, at, marked, is_strict=True)
@@ -209,18 +214,17 @@ def _with_rule_above(bare: list[str], start: int) -> int:
     return above if above >= 0 and _RULE.match(bare[above]) else start
 
 
-def _is_header_block(bare: list[str], at: int) -> bool:
+def _is_header_block(labels: list[re.Match[str] | None], at: int) -> bool:
     """Whether the header of another mail begins here: From with two more kinds, one of them a subject or an address.
 
     A form that a customer fills in (`From: Oslo`, `To: Bergen`) has neither address nor subject.
     """
-    first = _LABEL.match(bare[at])
+    first = labels[at]
     if first is None or _kind(first) in ("cc", "other", "to"):
         return False
     kinds: dict[str, str] = {}
     misses = 0
-    for line in bare[at : at + 16]:
-        match = _LABEL.match(line)
+    for match in labels[at : at + 16]:
         if match is not None:
             kinds.setdefault(_kind(match), match["content"])
             misses = 0
