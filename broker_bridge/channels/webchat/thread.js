@@ -72,6 +72,7 @@ class Thread {
   fate(id, fate) {
     const entry = this.entries.get(id);
     if (!entry) return;
+    if (entry.fate && !fate && !entry.seq) entry.place = this.lastSeq + 0.5; // stored now: after all that is known
     entry.fate = fate;
     this.#arrange();
   }
@@ -128,9 +129,12 @@ class Thread {
     holder.prepend(picture);
   }
 
+  /** What is not stored yet comes last, in the order it was written. */
+  #placeOf(entry) { return entry.fate ? Infinity : entry.place; }
+
   /** Order, days, who heads a group, and the fate of the last own message of each group. */
   #arrange() {
-    const inOrder = [...this.entries.values()].sort((a, b) => a.place - b.place || a.arrival - b.arrival);
+    const inOrder = [...this.entries.values()].sort((a, b) => this.#placeOf(a) - this.#placeOf(b) || a.arrival - b.arrival);
     inOrder.forEach((entry, index) => {
       const before = inOrder[index - 1];
       const after = inOrder[index + 1];
