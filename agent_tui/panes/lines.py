@@ -8,7 +8,6 @@ and the list does not shift under it. Nothing is animated.
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
@@ -16,11 +15,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from agent_tui import themes
-from agent_tui.model.runs import Line
 from agent_tui.model.source import EMPTY, NOTHING, Mark, Slot, Source
+from agent_tui.panes.strips import COUNT, Strips
 
-_MAX_STRIPS = 4_096
 _WHEEL_LINES = 3
 _NEAR = 16
 """Items around the cursor's old place in which it is looked for first (indexing a million rows takes 0.8 s)."""
@@ -84,9 +81,7 @@ class LineList(Widget, can_focus=True):
         self._source = source
         self._has_cursor = has_cursor
         self._follows_end = follows_end
-        self._ground = ground
-        self._palette = themes.load(themes.DEFAULT)
-        self._strips: dict[tuple[Hashable, Mark], Strip] = {}
+        self._strips = Strips(ground)
         self._width = 0
         self._top = 0
         self._item = -1
@@ -124,7 +119,7 @@ class LineList(Widget, can_focus=True):
         """
         self._source = source
         if from_start:
-            self._strips.clear()
+            self._strips.forget()
             self._painted = []
             self._top, self._item, self._cursor, self._is_at_end = 0, -1, None, self._follows_end
         if cursor is not None:
@@ -213,18 +208,17 @@ class LineList(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         self._width = self.size.width
-        self._strips.clear()
+        self._strips.forget()
         self._painted = []
         self._sync(reveal=True)
         self.refresh()
 
     def on_mount(self) -> None:
-        self._palette = themes.palette_of(self.app.theme)
+        self._strips.wear(self.app.theme)
         self.app.theme_changed_signal.subscribe(self, self._on_theme)
 
     def _on_theme(self, _: object) -> None:
-        self._palette = themes.palette_of(self.app.theme)
-        self._strips.clear()
+        self._strips.wear(self.app.theme)
         self._painted = []
         self.refresh()
 
@@ -326,7 +320,7 @@ class LineList(Widget, can_focus=True):
         if self._top + height < self._source.lines(self._width) and height > 1:
             hidden = self._source.items() - self._shown(slots[:-1])
             if hidden and self._source.more(hidden) is not None:
-                slots[-1] = Slot(-2, ("more", hidden))
+                slots[-1] = Slot(COUNT, ("more", hidden))
         bar: Mark = "acc" if self.has_focus else "mut"
         window: list[tuple[Slot, Mark]] = [(slot, bar if slot.item == self._item >= 0 else "") for slot in slots]
         window.extend([(NOTHING, "")] * (height - len(window)))
@@ -358,35 +352,8 @@ class LineList(Widget, can_focus=True):
         """The strips of a part of the view. Replaces the general path: no border, no padding, no style merging."""
         window = self._window()
         self._painted = [(slot.stamp, mark) for slot, mark in window]
-        strips = [self._strip(slot, mark) for slot, mark in window[crop.y : crop.bottom]]
+        strip, source, width = self._strips.strip, self._source, self._width
+        strips = [strip(self, source, slot, mark, width) for slot, mark in window[crop.y : crop.bottom]]
         if crop.x or crop.width != self._width:
             return [strip.crop(crop.x, crop.right) for strip in strips]
         return strips
-
-    def _strip(self, slot: Slot, mark: Mark) -> Strip:
-        key = (slot.stamp, mark)
-        strip = self._strips.get(key)
-        if strip is None:
-            if len(self._strips) >= _MAX_STRIPS:
-                self._strips.clear()
-            strip = self._strips[key] = self._made(self._line(slot, mark))
-        return strip
-
-    def _line(self, slot: Slot, mark: Mark) -> Line:
-        if slot is NOTHING:
-            return Line()
-        if slot.item == -2:
-            assert isinstance(slot.stamp, tuple)
-            return self._source.more(slot.stamp[1]) or Line()
-        return self._source.draw(slot, self._width, mark)
-
-    def _made(self, line: Line) -> Strip:
-        ground = self._ground if line.ground == "bg" else line.ground
-        style = self._palette.style
-        segments = [Segment(run.text, style(run.role, run.flags, ground)) for run in line.runs if run.text]
-        strip = Strip(segments).adjust_cell_length(self._width, style("text", "", ground))
-        background = self.background_colors[1]
-        for line_filter in self.get_line_filters():
-            if line_filter.enabled:
-                strip = strip.apply_filter(line_filter, background)
-        return strip
