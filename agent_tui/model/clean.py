@@ -22,7 +22,7 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 # swallow the message: its introducer alone is dropped below); then the two-character escapes.
 _SEQUENCE = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n\r]{0,4096}(?:\x07|\x1b\\\\|\x9c)"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90-\x9f\n\r]{0,4096}(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/][0-~]"
 )
 _BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
