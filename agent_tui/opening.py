@@ -1,0 +1,171 @@
+"""Opening one agent's desk: settings, keys, what was kept on disk, and later the link.
+
+Law: everything that can be refused is refused before the window opens, with a sentence. The link is made after the
+first paint: its library is a third of the start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from agent_tui.keeper import Keeper, Ring
+from agent_tui.keys import KeyTable, table
+from agent_tui.model import kept
+from agent_tui.model.desk import DeskState
+from agent_tui.model.drafts import Drafts
+from agent_tui.model.glyphs import ASCII, UNICODE
+from agent_tui.model.linked import LinkStatus, Listener
+from agent_tui.model.notifyrules import Terminal, terminal
+from agent_tui.model.outbox import Outbox
+from agent_tui.settings import DeskPaths, Paths, Settings, wants_ascii
+from agent_tui.workplace import Workplace
+from broker_bridge.contract.ids import Mint
+
+if TYPE_CHECKING:
+    from agent_tui.link import Link
+
+MAX_SNAPSHOT_ROWS = 5_000
+_LOG_BYTES = 1_000_000
+
+
+class NotLoggedIn(Exception):
+    """A sentence: what to do first."""
+
+
+@dataclass
+class Opening:
+    """One agent's desk on this machine, ready for a window."""
+
+    settings: Settings
+    paths: Paths
+    keys: KeyTable
+    place: Workplace
+    terminal: Terminal
+    seed: str
+    """Never shown, never logged."""
+    device: str
+
+    def __repr__(self) -> str:
+        return f"Opening(agent={self.settings.agent!r}, server={self.settings.server!r})"
+
+    @property
+    def desk_paths(self) -> DeskPaths:
+        return self.paths.desk(self.settings.agent, self.settings.server)
+
+    def link(self, listener: Listener) -> Link:
+        """Make the link and hand it to the workplace. Imports the network library: call it after the first paint."""
+        from agent_tui.link import Link
+
+        link = Link(
+            server=self.settings.server,
+            agent=self.settings.agent,
+            seed=self.seed,
+            ca=self.settings.ca,
+            state=self.place.state,
+            outbox=self.place.outbox,
+            listener=listener,
+            now_ms=self.place.now_ms,
+            device=self.device,
+            mint=Mint(random.getrandbits(20), random.getrandbits(40)),
+        )
+        self.place.link = link
+        return link
+
+    def save_snapshot(self) -> None:
+        """Keep the rows for the first paint of the next start. A disk that does not take them costs only that."""
+        state = self.place.state
+        if len(state.rows) > MAX_SNAPSHOT_ROWS:
+            return
+        try:
+            kept.write(self.desk_paths.snapshot, state.snapshot(self.settings.agent, state.as_of_ms), is_synced=False)
+        except OSError as error:
+            logging.getLogger(__name__).warning("snapshot not kept", extra={"errno": error.errno})
+
+    def close(self) -> None:
+        """At the end of the window."""
+        self.save_snapshot()
+        self.place.outbox.close()
+
+
+def open_desk(
+    settings: Settings,
+    where: Paths,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    seed: str = "",
+    ring: Ring | None = None,
+) -> Opening:
+    """Everything but the link. `seed`: of a demo, which keeps it elsewhere.
+
+    Raises:
+        NotLoggedIn: no server, no agent, or no key for them.
+        KeeperError: the key is there and cannot be used.
+        KeyTableError: [keys] of the settings cannot be used.
+        OutboxTaken, OSError: the state folder cannot be used.
+    """
+    if not settings.server or not settings.agent:
+        raise NotLoggedIn("Nobody is logged in here yet. Run `agent-tui login`, or `agent-tui demo` to look around.")
+    keys = table(settings.keys)
+    if not seed:
+        found = Keeper(where, environ, ring).find(settings.agent, settings.server)
+        if found is None:
+            who = f"{settings.agent} at {settings.server}"
+            raise NotLoggedIn(f"There is no key for {who} on this machine. Run `agent-tui login`.")
+        seed = found.seed
+    desk = where.desk(settings.agent, settings.server)
+    state = DeskState()
+    state.restore(kept.read(desk.snapshot) or b"", settings.agent)
+    start_ms = now_ms()
+    place = Workplace(
+        state=state,
+        outbox=Outbox(desk.outbox),
+        drafts=Drafts(desk.drafts, start_ms),
+        now_ms=now_ms,
+        tz=local_zone(environ),
+        glyphs=ASCII if wants_ascii(settings, environ) else UNICODE,
+        status=LinkStatus(since_ms=start_ms, as_of_ms=state.as_of_ms),
+    )
+    return Opening(
+        settings=settings,
+        paths=where,
+        keys=keys,
+        place=place,
+        terminal=terminal(environ),
+        seed=seed,
+        device=socket.gethostname()[:60],
+    )
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def local_zone(environ: Mapping[str, str] = os.environ, localtime: Path = Path("/etc/localtime")) -> tzinfo:
+    """This machine's time zone with its rules, so that a date in another season is right too."""
+    try:
+        if name := environ.get("TZ", "").lstrip(":"):
+            return ZoneInfo(name)
+        with localtime.open("rb") as file:
+            return ZoneInfo.from_file(file, key="localtime")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.now().astimezone().tzinfo or ZoneInfo("UTC")
+
+
+def log_to(path: Path) -> None:
+    """Warnings and worse go to a file: the screen belongs to the window."""
+    kept.folder(path.parent)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, kept.FILE_MODE))
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
