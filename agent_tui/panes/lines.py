@@ -73,10 +73,12 @@ class LineList(Widget, can_focus=True):
         has_cursor: bool = True,
         follows_end: bool = False,
         ground: str = "bg",
+        is_quiet: bool = False,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """`follows_end`: stays at the last line when lines are added, as long as it stood there (a thread)."""
+        """`follows_end`: stays at the last line when lines are added, as long as it stood there (a thread).
+        `is_quiet`: shows its cursor only while it has the focus (profile, timeline)."""
         super().__init__(id=id, classes=classes)
         self._source = source
         self._has_cursor = has_cursor
@@ -321,7 +323,7 @@ class LineList(Widget, can_focus=True):
             hidden = self._source.items() - self._shown(slots[:-1])
             if hidden and self._source.more(hidden) is not None:
                 slots[-1] = Slot(COUNT, ("more", hidden))
-        bar: Mark = "acc" if self.has_focus else "mut"
+        bar: Mark = "acc" if self.has_focus else "" if self._is_quiet else "mut"
         window: list[tuple[Slot, Mark]] = [(slot, bar if slot.item == self._item >= 0 else "") for slot in slots]
         window.extend([(NOTHING, "")] * (height - len(window)))
         return window

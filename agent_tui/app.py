@@ -1,0 +1,156 @@
+"""The terminal program of an agent: paints from the last known state, then loads the link.
+
+The law: nothing of the network is imported before the first frame; every change of the desk is painted at most twenty times a
+second, and a key press is never behind one; what is not sent is on disk when the process ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import BindingType
+
+from agent_tui import themes
+from agent_tui.keys import KeyTable, table
+from agent_tui.model.desk import Applied
+from agent_tui.model.linked import LinkStatus, Listener
+from agent_tui.screens.workstation import Workstation
+from agent_tui.workplace import LinkLike, Workplace
+from broker_bridge.contract.commands import Act
+from broker_bridge.contract.views import Answer, ThreadFeed
+
+FLUSH_S = 0.05
+"""Between two paintings of what the link brought."""
+
+
+class OneWindow(App[None]):
+    """Listener of the link; owner of the clock tick; host of the screens."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+    TITLE = "onewindow"
+    CSS_PATH = "screens/workstation.tcss"
+
+    def __init__(
+        self,
+        place: Workplace,
+        make_link: Callable[[Listener], LinkLike],
+        *,
+        keys: KeyTable | None = None,
+        theme: str = themes.DEFAULT,
+        ticks: bool = True,
+        remember: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        """`make_link`: called after the first paint; it imports the NATS client. `remember`: theme and ASCII, when changed."""
+        super().__init__()
+        self.place = place
+        self.keys = keys or table()
+        self._make_link = make_link
+        self._ticks = ticks
+        self._remember = remember
+        self._applied: list[Applied] = []
+        self._feeds: list[ThreadFeed] = []
+        self._is_flush_due = False
+        for name in themes.names():
+            self.register_theme(themes.load(name).theme())
+        self.theme = theme if theme in themes.names() else themes.DEFAULT
+        self.workstation = Workstation(place, self.keys)
+
+    def get_default_screen(self) -> Workstation:
+        """The desk itself: nothing stands below it."""
+        return self.workstation
+
+    def on_mount(self) -> None:
+        if self._ticks:
+            self.set_interval(1.0, self.tick)
+        self.call_after_refresh(self._start_link)
+
+    def _start_link(self) -> None:
+        """The first frame is out: load the link and run it until the end."""
+        self.run_worker(self._run_link(), group="link", exit_on_error=True)
+
+    async def _run_link(self) -> None:
+        self.place.link = self._make_link(self)
+        await self.place.link.run()
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key goes to the screen's table first: one place decides what it means."""
+        if isinstance(event, events.Key):
+            press = getattr(self.screen, "press", None)
+            if press is not None and press(event.key):
+                return
+        await super().on_event(event)
+
+    def tick(self) -> None:
+        """Once a second, for every clock on every screen."""
+        for screen in self.screen_stack:
+            tick = getattr(screen, "tick", None)
+            if tick is not None and screen.is_mounted:
+                tick()
+
+    # What the link tells.
+
+    def link_changed(self, status: LinkStatus) -> None:
+        was, self.place.status = self.place.status, status
+        if was.state != status.state:
+            self._each("link_changed")
+        else:
+            self.workstation.show_status()
+
+    def desk_changed(self, applied: Applied) -> None:
+        self._applied.append(applied)
+        self._flush_soon()
+
+    def thread_changed(self, feed: ThreadFeed) -> None:
+        self._feeds.append(feed)
+        self._flush_soon()
+
+    def settled(self, act: Act, answer: Answer) -> None:
+        self._paint_news()
+        self.workstation.settled(act, answer)
+        self._each("settled_elsewhere", act, answer)
+
+    def _flush_soon(self) -> None:
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self.set_timer(FLUSH_S, self._paint_news)
+
+    def _paint_news(self) -> None:
+        """Everything that came since the last painting, as one change."""
+        self._is_flush_due = False
+        applied, self._applied = self._applied, []
+        feeds, self._feeds = self._feeds, []
+        if applied:
+            self._each("desk_changed", merged(applied))
+        for feed in feeds:
+            self._each("thread_changed", feed)
+
+    def _each(self, name: str, *args: object) -> None:
+        """Tells every screen that wants to know."""
+        for screen in self.screen_stack:
+            found = getattr(screen, name, None)
+            if found is not None and screen.is_mounted:
+                found(*args)
+
+
+def merged(changes: list[Applied]) -> Applied:
+    """Many changes as one: what was there before is what stood before the first of them."""
+    first = changes[0]
+    if len(changes) == 1:
+        return first
+    before: dict[str, object] = {}
+    for one in reversed(changes):
+        before |= dict(one.before)
+    return Applied(
+        changed=frozenset().union(*(one.changed for one in changes)),
+        gone=frozenset().union(*(one.gone for one in changes)),
+        is_reset=any(one.is_reset for one in changes),
+        hole=any(one.hole for one in changes),
+        is_me_changed=any(one.is_me_changed for one in changes),
+        is_counts_changed=any(one.is_counts_changed for one in changes),
+        toast=next((one.toast for one in reversed(changes) if one.toast), ""),
+        before=before,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,98 @@
+"""What an agent does, as the command that the bridge takes.
+
+The law: what was shown is frozen into the command: owner epoch, channel, people, and how far the agent had read.
+"""
+
+from __future__ import annotations
+
+from broker_bridge.contract import commands
+from broker_bridge.contract.views import Reach, Row
+
+FOREVER_SEQ = 1 << 60
+"""Sequence of an item that is not stored yet: it stands at the end."""
+
+
+def reply(
+    id: str, row: Row, way: Reach, text: str, seen: int, *, anyway: bool = False, and_next: bool = False
+) -> commands.Reply:
+    """An answer to the customer by `way`. `seen`: sequence of the newest item on screen."""
+    return commands.Reply(
+        id=id,
+        conversation=row.conv,
+        epoch=row.epoch,
+        text=text,
+        channel=way.channel,
+        to=way.to,
+        cc=way.cc,
+        in_reply_to=way.in_reply_to,
+        seen=seen,
+        anyway=anyway,
+        next=and_next,
+    )
+
+
+def note(id: str, row: Row, text: str, to: str | None = None) -> commands.Note:
+    """For colleagues only; it belongs to nobody's turn, so no epoch."""
+    return commands.Note(id=id, conversation=row.conv, text=text, to=to)
+
+
+def accept(id: str, row: Row) -> commands.Accept:
+    return commands.Accept(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def decline(id: str, row: Row, reason: str = "") -> commands.Decline:
+    return commands.Decline(id=id, conversation=row.conv, epoch=row.epoch, reason=reason)
+
+
+def transfer(id: str, row: Row, kind: str, whom: str, words: str) -> commands.Transfer:
+    """`kind`: `agent` or `queue`."""
+    return commands.Transfer(
+        id=id,
+        conversation=row.conv,
+        epoch=row.epoch,
+        to_agent=whom if kind == "agent" else None,
+        to_queue=whom if kind == "queue" else None,
+        note=words,
+    )
+
+
+def close(id: str, row: Row, disposition: str, words: str = "") -> commands.Close:
+    return commands.Close(id=id, conversation=row.conv, epoch=row.epoch, disposition=disposition, note=words)
+
+
+def reopen(id: str, row: Row) -> commands.Reopen:
+    return commands.Reopen(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def see(id: str, row: Row) -> commands.See:
+    return commands.See(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def take_back(id: str, row: Row) -> commands.TakeBack:
+    return commands.TakeBack(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def send_again(id: str, row: Row, message: str) -> commands.SendAgain:
+    return commands.SendAgain(id=id, conversation=row.conv, epoch=row.epoch, message=message)
+
+
+WORDS = {
+    "accept": "accept",
+    "decline": "decline",
+    "reply": "reply",
+    "note": "note",
+    "transfer": "transfer",
+    "close": "close",
+    "reopen": "reopen",
+    "see": "mark as read",
+    "send_again": "send again",
+    "take_back": "take the transfer back",
+    "describe": "correct the profile",
+}
+"""What a waiting command is called, by its tag."""
+
+
+def called(act: commands.Act) -> str:
+    """`reply`, `take the transfer back`."""
+    tag = str(act.__struct_config__.tag)
+    return WORDS.get(tag, tag)

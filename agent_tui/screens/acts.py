@@ -1,0 +1,264 @@
+"""What each action of the key table does in the workstation.
+
+The law: an action does what its row allows, and says why where it does not; every change is a command with what was shown
+frozen in, posted through the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from agent_tui.model import clock, deeds
+from agent_tui.model.clean import clean_line
+from agent_tui.panes.lines import LineList
+from agent_tui.screens import asking, looking
+from agent_tui.screens.writing_desk import DISK_FULL
+from broker_bridge.contract.commands import Act, Done, Note, Refusal, Reply
+from broker_bridge.contract.views import Answer, Refused, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from agent_tui.screens.workstation import Workstation
+
+NO_CONVERSATION = "No conversation is open."
+
+
+def do(screen: Workstation, name: str) -> bool:
+    """Perform the action; False = nobody here knows it."""
+    found = ACTS.get(name)
+    if found is None:
+        return False
+    found(screen)
+    return True
+
+
+def post(screen: Workstation, act: Act) -> bool:
+    """On disk and on its way; false if the disk is full."""
+    if screen.place.link is None:
+        return False
+    try:
+        screen.place.link.post(act)
+    except OSError:
+        screen.say(DISK_FULL)
+        return False
+    if not screen.place.is_up and not isinstance(act, Reply | Note):
+        screen.say(f"{deeds.called(act).capitalize()}: waits for the link.")
+    return True
+
+
+def new_id(screen: Workstation) -> str:
+    """The id of a new command; empty before there is a link object."""
+    return screen.place.link.new_id() if screen.place.link is not None else ""
+
+
+def allowed(screen: Workstation, verb: str, row: Row | None = None) -> Row | None:
+    """The row that the key acts on if it allows `verb`, else None with a sentence why."""
+    row = row or screen.target
+    if row is None:
+        screen.say(NO_CONVERSATION)
+        return None
+    if verb in row.verbs:
+        return row
+    who = clean_line(row.name, 60) or row.number
+    owner = f"with {clean_line(row.owner_name, 60)}" if row.state == "other" else row.state
+    screen.say(f"{who}: you cannot {deeds.WORDS.get(verb, verb)} now, it is {owner}.")
+    return None
+
+
+def _accept(screen: Workstation) -> None:
+    target = screen.target
+    row = target if target is not None and "accept" in target.verbs and screen.where != "chat" else screen.offer
+    row = allowed(screen, "accept", row)
+    if row is not None and post(screen, deeds.accept(new_id(screen), row)):
+        screen.asked.add(row.conv)
+
+
+def _decline(screen: Workstation) -> None:
+    target = screen.target
+    row = target if target is not None and target.state == "ringing" and not screen.desk.has_focus else screen.offer
+    row = allowed(screen, "decline", row)
+    if row is not None:
+        post(screen, deeds.decline(new_id(screen), row))
+
+
+def _why(screen: Workstation) -> None:
+    row = screen.offer or screen.target
+    if row is None:
+        screen.say(NO_CONVERSATION)
+        return
+    now_ms = screen.place.now_ms()
+    parts = [clean_line(row.offer_reason)] if row.offer_reason else []
+    if row.waiting_since_ms is not None:
+        parts.append(f"has waited {clock.minutes(now_ms - row.waiting_since_ms)}")
+    if row.due_ms is not None:
+        parts.append(f"answer due at {clock.at_second(row.due_ms, screen.place.tz)}")
+    screen.say(f"{clean_line(row.name, 60)}: {', '.join(parts) or 'nothing is known of why'}.")
+
+
+def opened(screen: Workstation) -> Row | None:
+    """The target, opened if it was not."""
+    row = screen.target
+    if row is None:
+        screen.say(NO_CONVERSATION)
+        return None
+    if screen.reading.opened is None or screen.reading.opened.conv != row.conv:
+        screen.open(row)
+    return row
+
+
+def _write(screen: Workstation, mode: str) -> None:
+    if allowed(screen, mode) is None:
+        return
+    if opened(screen) is not None:
+        screen.uncover("thread")
+        screen.desk.focus(mode)
+        see(screen)
+
+
+def see(screen: Workstation) -> None:
+    """Tell the bridge once that the owner looked at what is new."""
+    found = screen.reading.opened
+    if found is None or not found.is_loaded:
+        return
+    row = screen.listing.row(found.conv) or found.row
+    mark = (row.conv, found.newest_seq)
+    if row.unread and "see" in row.verbs and mark not in screen.seen:
+        screen.seen.add(mark)
+        post(screen, deeds.see(new_id(screen), row))
+
+
+def _simple(verb: str, make: Callable[[str, Row], Act]) -> Callable[[Workstation], None]:
+    def act(screen: Workstation) -> None:
+        row = allowed(screen, verb)
+        if row is not None:
+            post(screen, make(new_id(screen), row))
+
+    return act
+
+
+def _channel(screen: Workstation) -> None:
+    if opened(screen) is None or screen.reading.opened is None:
+        return
+    way = screen.reading.opened.choose_next()
+    if way is None or len(screen.reading.opened.reach) < 2:
+        screen.say("There is one way to answer here.")
+    screen.desk.show()
+
+
+def _send_again(screen: Workstation) -> None:
+    row = allowed(screen, "send_again")
+    found = screen.reading.opened
+    if row is None or found is None:
+        return
+    failed = [item for item in found.items if item.delivery in ("failed", "unknown")]
+    if failed:
+        post(screen, deeds.send_again(new_id(screen), row, failed[-1].id))
+    else:
+        screen.say("Nothing failed here.")
+
+
+def _send(screen: Workstation) -> None:
+    if screen.desk.writer.stopped is not None and screen.desk.enter_sends:
+        # The new words are on the screen now; the next press sends, having seen them.
+        screen.desk.writer.forget_stop()
+        screen.show_thread()
+        return
+    screen.desk.send()
+
+
+def _send_next(screen: Workstation) -> None:
+    if screen.desk.send(and_next=True):
+        looking.go_next(screen)
+
+
+def _send_anyway(screen: Workstation) -> None:
+    if screen.desk.writer.stopped is not None:
+        screen.desk.send(anyway=True)
+
+
+def _read_new(screen: Workstation) -> None:
+    screen.thread.list.focus()
+    screen.thread.list.action_last()
+
+
+def _newline(screen: Workstation) -> None:
+    if screen.desk.writing is not None:
+        screen.desk.writing.insert("\n")
+
+
+def _move(how: str, *args: int) -> Callable[[Workstation], None]:
+    def act(screen: Workstation) -> None:
+        if isinstance(screen.focused, LineList):
+            getattr(screen.focused, f"action_{how}")(*args)
+
+    return act
+
+
+def settled(screen: Workstation, act: Act, answer: Answer) -> None:
+    """The bridge answered: words come back, the next conversation opens, a refusal is said."""
+    screen.desk.settled(act, answer)
+    if isinstance(answer, Refusal) and not (isinstance(answer, Refused) or answer.code == "changed"):
+        screen.say(answer.sentence)
+    if isinstance(answer, Done) and act.conversation in screen.asked:
+        screen.asked.discard(act.conversation)
+        row = screen.listing.row(act.conversation)
+        if row is not None and not screen.desk.has_focus:
+            screen.inbox.list.select(row.conv)
+            screen.open(row)
+    if isinstance(answer, Done) and answer.conversation:
+        row = screen.listing.row(answer.conversation)
+        if row is not None and not screen.desk.has_focus:
+            looking.go_to(screen, row)
+
+
+def open_beside(screen: Workstation, key: Hashable) -> None:
+    """Enter on a row of the profile or the timeline: its case or its file."""
+    if not isinstance(key, tuple) or not key:
+        return
+    if key[0] == "file":
+        asking.open_file(screen, str(key[-1]))
+        return
+    row = screen.listing.row(str(key[-1]))
+    if key[0] in ("case", "moment") and row is not None:
+        looking.go_to(screen, row)
+
+
+ACTS: dict[str, Callable[[Workstation], None]] = {
+    "accept": _accept,
+    "decline": _decline,
+    "why": _why,
+    "reply": lambda screen: _write(screen, "reply"),
+    "note": lambda screen: _write(screen, "note"),
+    "transfer": asking.transfer,
+    "take_back": _simple("take_back", deeds.take_back),
+    "channel": _channel,
+    "close": asking.close,
+    "close_next": asking.close_next,
+    "reopen": _simple("reopen", deeds.reopen),
+    "send_again": _send_again,
+    "search": asking.search,
+    "waits": asking.waits,
+    "take_reply_back": asking.take_reply_back,
+    "open_item": asking.open_item,
+    "save_file": asking.save_item,
+    "raw": asking.raw,
+    "presence": asking.presence,
+    "help": asking.help_,
+    "command": asking.command,
+    "quit": asking.quit_,
+    "monitor": asking.monitor,
+    "send": _send,
+    "send_next": _send_next,
+    "send_anyway": _send_anyway,
+    "read_new": _read_new,
+    "newline": _newline,
+    "cursor_down": _move("move", 1),
+    "cursor_up": _move("move", -1),
+    "page_down": _move("page", 1),
+    "page_up": _move("page", -1),
+    "top": _move("first"),
+    "bottom": _move("last"),
+    **looking.ACTS,
+}

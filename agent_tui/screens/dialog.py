@@ -1,0 +1,148 @@
+"""What every dialog is: a raised tone over the scrim with one bright top edge, a title row, keys in the last row.
+
+The law: `esc` leaves and changes nothing; in contrast and ansi, which have no raised tone, it is a thin full frame; under 100
+columns it takes the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from agent_tui.model import frame
+from agent_tui.model.frame import Key, Part
+from agent_tui.model.glyphs import Glyphs
+from agent_tui.model.runs import BLANK, Line, Run, line
+from agent_tui.model.source import Mark, Plain, Slot
+from agent_tui.paint import Painted
+from agent_tui.panes.lines import LineList
+from agent_tui.themes import palette_of
+from agent_tui.workplace import Workplace
+
+T = TypeVar("T")
+
+
+class Choices(Plain):
+    """Lines of a dialog, with the bar on the chosen one whoever has the focus."""
+
+    def __init__(self, lines: Sequence[tuple[Hashable, Line]], glyphs: Glyphs, rev: int = 0) -> None:
+        super().__init__(lines, rev)
+        self._glyphs = glyphs
+
+    def draw(self, slot: Slot, width: int, mark: Mark) -> Line:
+        found = super().draw(slot, width, "")
+        if not mark or not found.runs or not found.runs[0].text.startswith(" "):
+            return found
+        first = found.runs[0]
+        rest = (first._replace(text=first.text[1:]), *found.runs[1:])
+        return line(Run(self._glyphs.bar, "acc"), *rest, ground="sel")
+
+
+class Dialog(ModalScreen[T]):
+    """A box of `columns` x `rows` cells at most."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", show=False)]
+    columns = 70
+    rows = 20
+
+    def __init__(self, place: Workplace) -> None:
+        super().__init__()
+        self.place = place
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield Painted(ground="bar", id="dialog-top")
+            with Vertical(id="dialog-body"):
+                yield from self.content()
+            yield Painted(ground="bar", id="dialog-keys")
+
+    def content(self) -> ComposeResult:
+        """The widgets between the title and the keys."""
+        yield from ()
+
+    def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+        """Left and right of the title row."""
+        return (), ()
+
+    def shown_keys(self) -> tuple[tuple[Key, ...], str]:
+        """The keys of the last row, and a hint at its right end."""
+        return (Key("esc", "back"),), ""
+
+    @property
+    def cells(self) -> int:
+        """Inner width."""
+        framed = palette_of(self.app.theme).framed
+        return (self.app.size.width if self.app.size.width < 100 else min(self.columns, self.app.size.width)) - (
+            2 if framed else 0
+        )
+
+    def on_mount(self) -> None:
+        self.lay_out()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Size, frame, title, keys."""
+        size, framed = self.app.size, palette_of(self.app.theme).framed
+        box = self.query_one("#box")
+        box.set_class(framed, "-framed")
+        narrow = size.width < 100
+        box.styles.width = size.width if narrow else min(self.columns, size.width)
+        box.styles.height = size.height - 2 if narrow else min(self.rows, size.height - 2)
+        self.show_title()
+
+    def show_title(self) -> None:
+        """Edge, title, blank; keys below."""
+        framed = palette_of(self.app.theme).framed
+        left, right = self.title_parts()
+        title = line(Run("  "), *frame.fitted(left, right, self.cells - 4), Run("  "), ground="bar")
+        rows = (*(() if framed else (frame.edge(self.cells, self.place.glyphs),)), title, BLANK._replace(ground="bar"))
+        top = self.query_one("#dialog-top", Painted)
+        top.styles.height = len(rows)
+        top.show(*rows)
+        keys, hint = self.shown_keys()
+        self.query_one("#dialog-keys", Painted).show(frame.keys_row(keys, self.cells, self.place.glyphs, hint))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def tick(self) -> None:
+        """Once a second, for clocks."""
+        self.show_title()
+
+
+class Listed(Dialog[T]):
+    """A dialog with one list that the arrows move, whatever has the focus."""
+
+    def list_of(self) -> LineList:
+        return self.query_one(LineList)
+
+    async def on_key(self, event: events.Key) -> None:
+        moves = {"down": (1, "move"), "up": (-1, "move"), "pagedown": (1, "page"), "pageup": (-1, "page")}
+        found = moves.get(event.key)
+        if found is None or isinstance(self.focused, LineList):
+            return
+        event.stop()
+        by, how = found
+        getattr(self.list_of(), f"action_{how}")(by)
+
+
+def field(prompt: str, *, id: str, placeholder: str = "", value: str = "") -> Widget:
+    """One line to type into, after its prompt."""
+    from textual.containers import Horizontal
+    from textual.widgets import Input
+
+    mark = Painted(ground="bar", classes="prompt")
+    mark.styles.width = len(prompt) + 2
+    mark.show(line(Run("  "), Run(prompt, "acc", "b"), ground="bar"))
+    typed = Input(value=value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+    return Horizontal(mark, typed, classes="field")

@@ -1,0 +1,428 @@
+"""The window of an agent: inbox, conversation, composer, profile and timeline in sight together.
+
+The law: it owns no truth. Rows come from the desk's state, items from pages and feed; the screen paints what is there, at
+most twenty times a second, and a key press goes first. Losing the link is a banner, never a dialog.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+
+from agent_tui.keys import KeyTable, Place
+from agent_tui.model import grid as grids
+from agent_tui.model.frame import Key
+from agent_tui.model.runs import Line
+from agent_tui.model.status_lines import status_line
+from agent_tui.model.thread import Thread
+from agent_tui.model.thread_lines import Keys
+from agent_tui.paint import Hairline, Painted
+from agent_tui.panes.composer import Composer
+from agent_tui.panes.inbox import InboxPane
+from agent_tui.panes.lines import LineList
+from agent_tui.panes.offer import OfferCard
+from agent_tui.panes.profile import ProfilePane
+from agent_tui.panes.thread import ThreadPane
+from agent_tui.panes.timeline import TimelinePane
+from agent_tui.screens import acts, empty, lines, placing
+from agent_tui.screens.listing import Listing
+from agent_tui.screens.reading import Reading
+from agent_tui.screens.writing_desk import WritingDesk
+from agent_tui.workplace import Workplace
+from broker_bridge.contract.commands import Act
+from broker_bridge.contract.views import Answer, Row, ThreadFeed
+
+if TYPE_CHECKING:
+    from agent_tui.model.desk import Applied
+
+FOLLOW_S = 0.12
+"""Rest of the cursor on a row before its conversation opens."""
+NOTICE_MS = 8_000
+
+
+class Workstation(Screen[None]):
+    """Layout, painting and focus; what keys do is in `acts`."""
+
+    def __init__(self, place: Workplace, keys: KeyTable) -> None:
+        super().__init__()
+        self.place = place
+        self.keys = keys
+        self.listing = Listing(place)
+        self.reading = Reading(place, self.show_thread, self.say)
+        self.desk = WritingDesk(self)
+        self.plan = grids.grid(120, 40)
+        self.over = ""
+        """`profile` or `timeline` over the thread where there is no right column."""
+        self.single = "inbox"
+        """Which of `inbox` and `thread` is in sight under 80 columns."""
+        self.put_away: set[str] = set()
+        """Offers whose card was put away; they stay in the list."""
+        self.asked: set[str] = set()
+        """Conversations that were accepted by a key and not yet answered."""
+        self.seen: set[tuple[str, int]] = set()
+        self.notice = ""
+        self._notice_until_ms = 0
+        self._shown: tuple[str, Thread] | None = None
+        self._rest: Timer | None = None
+        self._is_ready = False
+
+    def compose(self) -> ComposeResult:
+        yield Painted(id="status")
+        yield Painted(id="banner")
+        with Horizontal(id="body"):
+            yield InboxPane(id="inbox")
+            yield Hairline(id="line1")
+            with Vertical(id="center"):
+                yield ThreadPane(id="thread")
+                yield Composer(id="composer")
+            yield Hairline(id="line2")
+            with Container(id="right"):
+                yield ProfilePane(id="profile")
+                yield Hairline(id="line3")
+                with Vertical(id="timeline-side"):
+                    yield TimelinePane(id="timeline")
+                    yield OfferCard(id="offer")
+        yield Painted(id="keyline")
+        yield Painted(id="notice")
+
+    # The panes by name.
+
+    @property
+    def inbox(self) -> InboxPane:
+        return self.query_one(InboxPane)
+
+    @property
+    def thread(self) -> ThreadPane:
+        return self.query_one(ThreadPane)
+
+    @property
+    def composer(self) -> Composer:
+        return self.query_one(Composer)
+
+    @property
+    def where(self) -> Place:
+        """The place of the focus, as the key table names it."""
+        if self.desk.has_focus:
+            return "chat" if self.desk.enter_sends else "composer"
+        focused = self.focused
+        if focused is self.thread.list:
+            return "thread"
+        return "side" if focused is not None and focused.id in ("profile-list", "timeline-list") else "list"
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """`where`, and what lies over it."""
+        found: list[Place] = [self.where]
+        if self.offer is not None and self.place.is_up:
+            found.append("offer")
+        if self.place.status.state in ("down", "denied") and not self.desk.has_focus:
+            found.append("down")
+        if self.desk.has_focus and self.desk.writer.stopped is not None:
+            found.append("stopped")
+        return tuple(found)
+
+    @property
+    def target(self) -> Row | None:
+        """The row that a key acts on: under the cursor in the inbox, else the open conversation's."""
+        opened = self.reading.opened
+        if self.where == "list" or opened is None:
+            cursor = self.inbox.list.cursor
+            return self.listing.row(cursor) if isinstance(cursor, str) else None
+        return self.listing.row(opened.conv) or opened.row
+
+    @property
+    def offer(self) -> Row | None:
+        """The offer that is shown: the one with least time left, unless it was put away."""
+        ringing = [
+            row
+            for row in self.place.state.rows.values()
+            if row.state == "ringing" and row.offer_until_ms is not None and row.conv not in self.put_away
+        ]
+        now_ms = self.place.now_ms()
+        ringing = [row for row in ringing if (row.offer_until_ms or 0) > now_ms]
+        return min(ringing, key=lambda row: row.offer_until_ms or 0, default=None)
+
+    # From the outside.
+
+    async def on_mount(self) -> None:
+        self.lay_out()
+        self.inbox.list.focus()
+        self.call_after_refresh(self._first_paint)
+
+    async def _first_paint(self) -> None:
+        await self.desk.begin()
+        self._is_ready = True
+        self.show_all()
+        self._follow_cursor()
+
+    def press(self, key: str) -> bool:
+        """A key before anybody else sees it; true if it acted."""
+        places = self.places
+        name = self.keys.bindings(*places).get(key)
+        if name is None or (name == "read_new" and not self.desk.is_at_top):
+            return False
+        return acts.do(self, name)
+
+    def tick(self) -> None:
+        """A second has passed: clocks, and rows that change their group by time."""
+        if self.notice and self.place.now_ms() >= self._notice_until_ms:
+            self.say("")
+        self.show_status()
+        self.show_inbox()
+        self.show_heads()
+        self.show_offer()
+
+    def desk_changed(self, applied: Applied) -> None:
+        """Rows changed; at most twenty times a second."""
+        opened = self.reading.opened
+        for conv in applied.changed:
+            row = self.place.state.rows.get(conv)
+            if row is not None:
+                self.reading.apply_row(row)
+        self.show_status()
+        self.show_inbox()
+        if opened is not None and opened.conv in applied.changed:
+            self.show_thread()
+        elif opened is None:
+            self._follow_cursor()
+        self.show_offer()
+        if applied.toast:
+            self.say(applied.toast)
+
+    def thread_changed(self, feed: ThreadFeed) -> None:
+        """Items of a watched conversation."""
+        if self.reading.apply(feed):
+            self.show_thread()
+            self.show_inbox()
+
+    def link_changed(self) -> None:
+        """Up, down, denied: everything that is sure or not sure looks different."""
+        self.lay_out()
+        if self.place.is_up and self.reading.opened is not None:
+            self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+        if self.place.is_up:
+            self.run_worker(self.fetch_view(), group="view", exclusive=True)
+
+    def settled(self, act: Act, answer: Answer) -> None:
+        """The bridge answered what was posted."""
+        acts.settled(self, act, answer)
+        self.show_thread()
+        self.show_status()
+
+    # Layout.
+
+    def on_resize(self) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Gives every pane its cells for the terminal's size."""
+        placing.place(self)
+        self.call_after_refresh(self.show_all)
+
+    def join(self) -> None:
+        """The joints of the hairlines, after the composer grew or shrank."""
+        placing.join(self)
+
+    # Painting.
+
+    def show_all(self) -> None:
+        self.show_status()
+        self.show_inbox()
+        self.show_thread()
+        self.show_offer()
+
+    def show_status(self) -> None:
+        """Status line and banner."""
+        place, cells = self.place, self.size.width
+        at = place.at()
+        line = status_line(place.state.me, place.state.counts, place.status, at.now_ms, cells, at.glyphs, at.tz)
+        self.query_one("#status", Painted).show(line)
+        row = lines.banner(place, cells)
+        if self.set_banner(row is not None) and row is not None:
+            self.query_one("#banner", Painted).show(row)
+
+    def set_banner(self, is_shown: bool) -> bool:
+        """The row under the status line comes or goes."""
+        if self.has_class("-banner") != is_shown:
+            self.set_class(is_shown, "-banner")
+            self.lay_out()
+        return is_shown
+
+    def show_inbox(self) -> None:
+        """The list, or why it is empty."""
+        inbox, place = self.inbox, self.place
+        cursor = inbox.list.cursor
+        source = self.listing.arranged(cursor if isinstance(cursor, str) else None, self.size.height)
+        inbox.show_head(self.listing.view, place.state.counts, place.at())
+        inbox.show_rows(source)
+        hints: tuple[Line, ...] = ()
+        if not any(row.state != "snoozed" for row in self.listing.rows()):
+            names = ("view_queue", "search", "presence")
+            keys = tuple(Key(self.keys.shown(name), self.keys[name].description) for name in names)
+            hints = empty.inbox_lines(
+                self.listing.view,
+                place.state.counts,
+                place.state.me,
+                place.is_up,
+                keys,
+                self.plan.inbox,
+                place.glyphs,
+            )
+        inbox.show_empty(hints)
+
+    def show_thread(self) -> None:
+        """The open conversation everywhere it shows."""
+        opened, at = self.reading.opened, self.place.at()
+        if opened is None:
+            self._shown = None
+            self.thread.show_empty(empty.thread_lines(self.place.state.counts, self.place.state.me, at.glyphs))
+        else:
+            self._show_items()
+        self.desk.show()
+        self.show_heads()
+        self.show_right()
+
+    def _show_items(self) -> None:
+        opened, at = self.reading.opened, self.place.at()
+        assert opened is not None
+        waiting = self.desk.writer.on_its_way(opened)
+        items = [*opened.items, *waiting] if waiting else list(opened.items)
+        typing = opened.row.typing if at.has_link else ()
+        names = {name: self.keys.shown(name, "thread") for name in ("raw", "open_item", "save_file", "unfold")}
+        keys = Keys(names["raw"], names["open_item"], names["save_file"], names["unfold"])
+        is_other = self._shown is None or self._shown[0] != opened.conv
+        if self._shown is not None and not is_other:
+            thread = self._shown[1].updated(
+                items,
+                at,
+                seen=opened.seen,
+                typing=typing,
+                has_more=opened.has_more,
+                unfolded=opened.unfolded,
+                keys=keys,
+            )
+        else:
+            thread = Thread(
+                items,
+                at,
+                seen=opened.seen,
+                typing=typing,
+                has_more=opened.has_more,
+                unfolded=opened.unfolded,
+                keys=keys,
+            )
+        self._shown = (opened.conv, thread)
+        self.thread.show_thread(thread, is_other=is_other)
+
+    def show_heads(self) -> None:
+        """What shows where the focus is and how late it is: heads, key line."""
+        opened, at = self.reading.opened, self.place.at()
+        self.inbox.show_head(self.listing.view, self.place.state.counts, at)
+        self.thread.show_head(opened.row if opened is not None else None, at)
+        self.composer.show_rule(at.glyphs)
+        self.show_keys()
+
+    def show_right(self) -> None:
+        """Profile and timeline of the open conversation's customer."""
+        opened, at, customer = self.reading.opened, self.place.at(), self.reading.profile
+        name = opened.row.name or opened.row.number if opened is not None else ""
+        shown = self.keys.shown
+        self.query_one(ProfilePane).show(customer, name, shown("profile"), shown("search"), at)
+        moments = customer.moments if customer is not None else ()
+        self.query_one(TimelinePane).show(moments if opened is not None else None, shown("timeline"), at)
+
+    def show_offer(self) -> None:
+        """The card in the right column, or the strip under the thread's head."""
+        card, strip = lines.offer(self)
+        self.query_one(OfferCard).show_offer(card)
+        self.thread.show_offer(strip)
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """The last row: what can be pressed now."""
+        self.query_one("#keyline", Painted).show(lines.key_line(self))
+
+    def say(self, words: str) -> None:
+        """A sentence above the key line for some seconds; empty takes it away."""
+        self.notice = words
+        self._notice_until_ms = self.place.now_ms() + NOTICE_MS
+        painted = self.query_one("#notice", Painted)
+        painted.set_class(bool(words), "-said")
+        if words:
+            shown = lines.notice(words, self.size.width)
+            painted.styles.height = len(shown)
+            painted.show(*shown)
+
+    # The cursor and the open conversation.
+
+    @on(LineList.Moved, "#inbox-list")
+    def _cursor_moved(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(FOLLOW_S, self._follow_cursor)
+        self.show_keys()
+
+    @on(LineList.Picked, "#inbox-list")
+    def _picked(self) -> None:
+        acts.do(self, "open")
+
+    @on(LineList.Picked, "#timeline-list")
+    @on(LineList.Picked, "#profile-list")
+    def _picked_beside(self, message: LineList.Picked) -> None:
+        acts.open_beside(self, message.key)
+
+    @on(LineList.ReachedTop, "#thread-list")
+    def _older(self) -> None:
+        self.run_worker(self.reading.fetch_older(), group="older", exclusive=True)
+
+    def follow(self) -> None:
+        """The list changed under the cursor."""
+        self.call_after_refresh(self._follow_cursor)
+
+    def uncover(self, what: str) -> None:
+        """Brings `inbox` or `thread` into sight where something is over it."""
+        if self.over or (self.plan.is_single and self.single != what):
+            self.over, self.single = "", what
+            self.lay_out()
+
+    def forget_lines(self) -> None:
+        """Our signs changed: everything is drawn again."""
+        self._shown = None
+
+    def _follow_cursor(self) -> None:
+        if not self._is_ready or (self.plan.is_single and self.single == "inbox"):
+            return
+        cursor = self.inbox.list.cursor
+        row = self.listing.row(cursor) if isinstance(cursor, str) else None
+        opened = self.reading.opened
+        if row is not None and self.where == "list" and (opened is None or opened.conv != row.conv):
+            self.open(row)
+
+    def open(self, row: Row) -> None:
+        """Show this conversation; what is known stands there at once, the rest comes."""
+        self.desk.leave()
+        opened = self.reading.open(row)
+        self.desk.switch(opened, "reply")
+        self.show_thread()
+        self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+
+    async def fetch_view(self) -> None:
+        """Rows of a view that the feed does not carry whole."""
+        if await self.listing.fetch():
+            self.show_inbox()
+            self._follow_cursor()
+
+    def on_text_area_changed(self) -> None:
+        """By name: the text area's module is loaded after the first paint."""
+        self.desk.changed()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.show_heads()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self.show_heads()
