@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from agent_tui.model.source import EMPTY, NOTHING, Mark, Slot, Source
-from agent_tui.panes.strips import COUNT, Strips
+from agent_tui.strips import COUNT, Strips
 
 _WHEEL_LINES = 3
 _NEAR = 16
@@ -78,12 +78,14 @@ class LineList(Widget, can_focus=True):
         classes: str | None = None,
     ) -> None:
         """`follows_end`: stays at the last line when lines are added, as long as it stood there (a thread).
-        `is_quiet`: shows its cursor only while it has the focus (profile, timeline)."""
+        `is_quiet`: shows its cursor only while it has the focus (profile, timeline).
+        """
         super().__init__(id=id, classes=classes)
         self._source = source
         self._has_cursor = has_cursor
         self._follows_end = follows_end
         self._strips = Strips(ground)
+        self._is_quiet = is_quiet
         self._width = 0
         self._top = 0
         self._item = -1
