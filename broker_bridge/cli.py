@@ -1,0 +1,159 @@
+"""The command line of the bridge: what can be asked, and who answers it.
+
+Law: nothing but argparse is loaded before a subcommand is known, so `--help` works at once, without a configuration and without a
+broker. Data goes to standard output, words to standard error; secrets are never arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from broker_bridge.commands import exits
+
+EXAMPLES = """examples:
+  broker-bridge init ~/shop                     a configuration to start from
+  broker-bridge check --config ~/shop/bridge.toml
+  broker-bridge run --config ~/shop/bridge.toml
+  broker-bridge agent add maya --name "Maya Lindqvist" --queue support
+  broker-bridge dead list
+  broker-bridge decode email letter.eml | python3 -m json.tool
+
+configuration: --config, else $BROKER_BRIDGE_CONFIG, ./bridge.toml, the user's, /etc/onewindow/bridge.toml
+
+exit codes:
+  0 done   1 not done   2 wrong usage   69 a server is not there   70 the broker let go of the bridge
+  77 not permitted   78 wrong configuration or missing secret   130 interrupted"""
+
+AGENT_EXAMPLES = """examples:
+  broker-bridge agent add maya --name "Maya Lindqvist" --queue support --queue sales
+      makes a key pair and prints the one line that Maya gives to `agent-tui login`
+  broker-bridge agent add maya --name "Maya Lindqvist" --key UAB…
+      Maya made the pair herself (`agent-tui login --server … --agent maya`): nothing secret is printed
+  broker-bridge agent add olga --role supervisor --capacity 3"""
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version  # slow to load, rarely wanted
+
+        print(f"broker-bridge {version('onewindow')}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; gives the exit code."""
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exits.USAGE
+    return exits.guarded(lambda: int(importlib.import_module(f"broker_bridge.commands.{args.module}").execute(args)))
+
+
+def parser() -> argparse.ArgumentParser:
+    """All that can be asked."""
+    top = argparse.ArgumentParser(
+        prog="broker-bridge",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.description = "The daemon of onewindow: relays every channel of a contact center through NATS."
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    run = _command(commands, "run", "run", "run the bridge until it is stopped")
+    check = _command(commands, "check", "check", "try the configuration with the real servers")
+    check.add_argument(
+        "--agent",
+        action="append",
+        default=[],
+        type=_named_reference,
+        metavar="NAME=REFERENCE",
+        help="an agent and the reference to their seed (as maya=file:maya.seed); two of them let an external broker's "
+        "permissions be tried row by row",
+    )
+    init = _command(commands, "init", "init", "write a starter bridge.toml and a systemd unit")
+    init.add_argument("folder", metavar="FOLDER")
+    audit = _command(commands, "audit", "audit", "count what came in and where it is; 1 if something is missing")
+    audit.add_argument("--json", action="store_true", help="one JSON line a channel")
+    for one in (run, check, audit):
+        _add_config(one)
+    _agent_commands(commands)
+    _dead_commands(commands)
+    decode = _command(commands, "decode", "decode", "what the bridge makes of files from outside, as JSON lines")
+    decode.add_argument("kind", metavar="KIND", help="a channel kind, as email")
+    decode.add_argument("files", metavar="FILE", nargs="+", help="- is standard input")
+    _command(commands, "schema", "schema", "the contract on the wire, as JSON Schema")
+    bench = _command(
+        commands, "bench", "bench", "measure the bridge on this machine", add_help=False, prefix_chars="\0"
+    )
+    bench.add_argument("rest", nargs="*", metavar="…", help="`bench --help` says more")
+    return top
+
+
+def _agent_commands(commands: Any) -> None:
+    agent = _command(commands, "agent", "agents", "let agents in and out", epilog=AGENT_EXAMPLES)
+    deeds = agent.add_subparsers(dest="deed", metavar="DEED", required=True)
+    add = _command(deeds, "add", "agents", "let an agent in, or change what is known of them", epilog=AGENT_EXAMPLES)
+    add.add_argument("agent", metavar="NAME", help="short name: letters, digits, - and _")
+    add.add_argument("--name", dest="full_name", default="", metavar="TEXT", help="as customers see it")
+    add.add_argument("--role", choices=("agent", "supervisor", "admin"), default="agent")
+    add.add_argument("--queue", action="append", default=[], metavar="Q", help="may be repeated; none: every queue")
+    add.add_argument("--capacity", type=_positive, default=6, metavar="N", help="conversations at once (6)")
+    add.add_argument("--key", metavar="U…", help="the public key of a pair that the agent made")
+    listed = _command(deeds, "list", "agents", "who may sign in")
+    listed.add_argument("--json", action="store_true", help="one JSON line an agent")
+    remove = _command(deeds, "remove", "agents", "let an agent out at once")
+    remove.add_argument("agent", metavar="NAME")
+    for one in (add, listed, remove):
+        _add_config(one)
+
+
+def _dead_commands(commands: Any) -> None:
+    dead = _command(commands, "dead", "dead", "what could not be read or applied: see, repair, replay")
+    deeds = dead.add_subparsers(dest="deed", metavar="DEED", required=True)
+    listed = _command(deeds, "list", "dead", "the work items, oldest first")
+    listed.add_argument("--json", action="store_true", help="one JSON line an item")
+    show = _command(deeds, "show", "dead", "one item: the reason, and what came from outside")
+    show.add_argument("--raw", action="store_true", help="only the bytes that came, as they came")
+    replay = _command(deeds, "replay", "dead", "apply it again, after a repair")
+    for one in (show, replay):
+        one.add_argument("id", type=_positive, metavar="ID", help="its number in `dead list`")
+    for one in (listed, show, replay):
+        _add_config(one)
+
+
+def _command(commands: Any, name: str, module: str, text: str, **how: Any) -> argparse.ArgumentParser:
+    """A subcommand that `commands/<module>.py` carries out."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        **how,
+    )
+    made.set_defaults(module=module)
+    return made
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", metavar="FILE", help="bridge.toml; see `broker-bridge --help` for where it is looked for"
+    )
+
+
+def _named_reference(text: str) -> tuple[str, str]:
+    name, parted, reference = text.partition("=")
+    if not name or not parted:
+        raise argparse.ArgumentTypeError("write NAME=REFERENCE, as maya=file:maya.seed")
+    return name, reference
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

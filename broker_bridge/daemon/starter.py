@@ -1,0 +1,112 @@
+"""What `broker-bridge init` writes: a bridge.toml that works as it is, and an example of a systemd unit."""
+
+UNIT_NAME = "onewindow-bridge.service"
+
+CONFIG = """\
+# bridge.toml: one file says everything about this bridge. Lines with # are defaults or examples.
+# Try it with `broker-bridge check`, start it with `broker-bridge run`.
+#
+# Passwords never stand here, only where they are:
+#   keyring:service/name   the system's keyring; where there is none: the service's credential `name`,
+#                          then the file secrets/name beside this file, then the variable ONEWINDOW_NAME
+#   credential:name        systemd's LoadCredential
+#   file:path              a file that only its owner may read (chmod 600), relative to this one
+#   env:NAME               a variable
+
+[site]
+name = "My shop"
+# language = "en"               # of the texts that customers see
+# state_dir = "state"           # the log, the keys and the index; default: the user's or the service's state folder
+# key = "keyring:onewindow/site-key"   # several bridges of one site need the same; default: made at the first start
+
+[broker]
+mode = "embedded"               # the bridge starts its own nats-server
+# host = "127.0.0.1"            # 0.0.0.0: agents on other machines reach it
+# port = 4222                   # 0: a free one
+# public_url = "tls://desk.example:4222"   # how terminals reach it, if not by host and port
+# ca = "ca.pem"                 # what terminals trust there, if not the system's certificates
+# max_store_gib = 10            # disk for everything that is kept
+# store_key = "keyring:onewindow/store-key"   # encrypts the disk of the embedded server
+#
+# A cluster of your own instead; `check` says what is to be put into its configuration:
+# mode = "external"
+# url = "tls://nats-1.example:4222,tls://nats-2.example:4222"
+# seed = "keyring:onewindow/bridge-seed"
+# replicas = 3
+# allow_unsynced = false        # true: a power cut may lose messages that were acknowledged
+
+[web]
+host = "127.0.0.1"              # web chat, webhooks, health and metrics; put a TLS proxy before it
+port = 8480                     # 0: a free one
+# public_url = "https://chat.example"
+
+[desk]
+# What a case is closed as; the first is the usual one.
+dispositions = ["solved", "answered", "passed on", "no answer needed", "spam"]
+offer_timeout_s = 20            # how long an offer rings before the next agent is asked
+
+[[queue]]
+name = "support"                # letters, digits, - and _
+title = "Support"
+reply_within_s = 3600           # the target for an answer
+target = 0.8                    # the share of answers that should meet it
+
+[[channel]]
+name = "site-chat"
+kind = "webchat"
+queue = "support"
+reply_within_s = 60
+# is_enabled = true
+
+[channel.settings]
+title = "Chat with us"
+# origins = ["https://shop.example"]   # sites that may embed the widget
+# greeting = "Hello! How can we help?"
+[log]
+level = "info"                  # debug, info, warning, error
+format = "text"                 # json: one object a line
+"""
+
+UNIT = """\
+# An example: copy to /etc/systemd/system/, adapt the path of broker-bridge, then
+#   systemctl enable --now onewindow-bridge
+[Unit]
+Description=onewindow bridge: every channel of the contact center
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+ExecStart=/usr/local/bin/broker-bridge run --config /etc/onewindow/bridge.toml
+DynamicUser=yes
+StateDirectory=onewindow-bridge
+# Each secret is a file of root's; in bridge.toml it is `credential:mail-password` or `keyring:onewindow/mail-password`.
+# LoadCredential=mail-password:/etc/onewindow/mail-password
+WatchdogSec=30
+Restart=on-failure
+RestartSec=2
+# 78: the configuration is wrong, 77: not permitted. Starting again would not help.
+RestartPreventExitStatus=77 78
+KillSignal=SIGTERM
+# The embedded broker is the bridge's child and is stopped by it, in order.
+KillMode=mixed
+TimeoutStartSec=180
+TimeoutStopSec=30
+
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+LockPersonality=yes
+UMask=0077
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+"""
