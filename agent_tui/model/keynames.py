@@ -45,7 +45,9 @@ def parse(key: str) -> str:
 
 def _lowered(text: str) -> str:
     """Modifiers and names in lower case; a single letter without ctrl keeps its case."""
-    held, plus, name = text.rpartition("+") if text[-1] != "+" else (text[:-2], "+" if len(text) > 2 else "", "+")
+    held, plus, name = (
+        text.rpartition("+") if not text.endswith("+") else (text[:-2], "+" if len(text) > 2 else "", "+")
+    )
     return held.lower() + plus + (name if len(name) == 1 and "ctrl" not in held.lower() else name.lower())
 
 
