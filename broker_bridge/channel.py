@@ -131,6 +131,9 @@ class Site(Protocol):
     async def read_up_to(self, channel: str, scope: str, address: str, seq: int) -> None:
         """The customer has read everything of ours up to this sequence."""
 
+    async def tell_all(self, channel: str, body: bytes) -> None:
+        """Call `heard(body)` of this channel on every bridge, this one too; a hint, not stored (at most 60 kB)."""
+
     async def load_state(self, channel: str) -> bytes | None:
         """The channel's own cursor (IMAP uidvalidity:uid), kept by the bridge."""
 
@@ -175,6 +178,9 @@ class Channel(Protocol):
 
     async def show_typing(self, address: str, name: str, on: bool) -> None:
         """Tell the customer that an agent types, where the channel can."""
+
+    def heard(self, body: bytes) -> None:
+        """What `Site.tell_all` of some bridge said; must only take note."""
 
     async def check(self) -> list[str]:
         """Sentences about what would not work with the real servers; empty = all well."""

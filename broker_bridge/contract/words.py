@@ -51,6 +51,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """Message-ID of a mail, without angle brackets."""
     references: tuple[str, ...] = ()
     """Message-IDs that this mail answers, oldest first."""
+    client_id: str = ""
+    """What the sender's own program calls the message (web chat), so that it knows it again in the history."""
     page: str = ""
     """The page a visitor was on."""
     warnings: tuple[str, ...] = ()

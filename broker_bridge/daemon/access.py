@@ -175,9 +175,9 @@ class _Trial:
         heard = self._heard_by[who]
         return lambda subject, _body: heard.add(subject)
 
-    async def _answer(self, subject: str, _body: bytes, _headers: dict[str, str]) -> bytes:
+    async def _answer(self, _subject: str, _body: bytes, _headers: dict[str, str]) -> bytes:
         # An answer that would make a stream, if it ever reached the API as a request.
-        return msgspec.json.encode({"name": PROBE, "subjects": [PROBE], "storage": "memory", "served": subject})
+        return msgspec.json.encode({"name": PROBE, "subjects": [PROBE], "storage": "memory"})
 
     async def _can_connect(self, who: str) -> bool:
         if who != "stranger":

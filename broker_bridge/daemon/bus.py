@@ -78,6 +78,8 @@ log = logging.getLogger(__name__)
 PING_INTERVAL_S = 5
 MAX_OUTSTANDING_PINGS = 2
 RECONNECT_WAIT_S = 1.0
+MAX_REFUSALS = 4
+"""Reconnects in a row that are refused for bad credentials, before the connection counts as ended."""
 
 
 @dataclass
@@ -130,6 +132,8 @@ class Bus:
         self._reconnect_callbacks: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._was_up = False
+        self._refused = 0
         self._answers = f"{self.inbox}.a"
 
     @classmethod
@@ -162,6 +166,7 @@ class Bus:
                 bus.refusals.append(str(error))
             if isinstance(error, nats.errors.AuthorizationError) or "authorization" in str(error).lower():
                 was_refused.set()
+                bus._count_refusal(on_closed)
             log.warning("broker connection error", extra={"error": type(error).__name__, "connection": name})
 
         async def on_end() -> None:
@@ -217,6 +222,7 @@ class Bus:
                 opening.cancel()
                 await asyncio.wait([opening])
         bus._up.set()
+        bus._was_up = True
         await client.subscribe(f"{bus._answers}.*", cb=bus._on_answer)
         return bus
 
@@ -277,7 +283,8 @@ class Bus:
         if self.connected:
             return
         try:
-            await asyncio.wait_for(self._up.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._up.wait()
         except TimeoutError as error:
             raise Unavailable(f"no connection to the broker for {timeout_s:g} s") from error
 
@@ -383,6 +390,10 @@ class Bus:
         state = (await api(self, f"STREAM.INFO.{stream}"))["state"]
         return int(state["first_seq"]), int(state["last_seq"]), int(state["messages"])
 
+    async def stream_created(self, stream: str) -> str:
+        """When the stream was made: it names this stream among all that ever had its name."""
+        return str((await api(self, f"STREAM.INFO.{stream}"))["created"])
+
     async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
         """Drop messages of an exact subject, or all below a sequence; gives how many."""
         request: dict[str, Any] = {}
@@ -433,13 +444,15 @@ class Bus:
         """Open a bucket, making it if it is not there."""
         return await Kv.open(self, bucket, ttl_s=ttl_s, history=history, replicas=replicas)
 
-    async def put_object(self, bucket: str, name: str, data: bytes | Sequence[bytes]) -> None:
-        """Keep `data` under `name`, which is its digest: putting it again does nothing."""
-        await objects.put(self, bucket, name, data)
+    async def put_object(
+        self, bucket: str, name: str, data: bytes | Sequence[bytes], *, is_sealed: bool = False
+    ) -> None:
+        """Keep `data` under `name`, its digest (or that of what is sealed in it): putting it again does nothing."""
+        await objects.put(self, bucket, name, data, is_sealed=is_sealed)
 
-    async def get_object(self, bucket: str, name: str) -> bytes | None:
-        """The bytes kept under `name`, checked against their digest; None if there are none."""
-        return await objects.get(self, bucket, name)
+    async def get_object(self, bucket: str, name: str, *, is_sealed: bool = False) -> bytes | None:
+        """The bytes kept under `name`, checked against their digest unless sealed; None if there are none."""
+        return await objects.get(self, bucket, name, is_sealed=is_sealed)
 
     async def delete_object(self, bucket: str, name: str) -> None:
         """Drop what is kept under `name`, if anything."""
@@ -452,6 +465,9 @@ class Bus:
             Unknown: it did not say so in time.
         """
         try:
+            # The client writes its PING past its own buffer: what lies there goes out during the first round.
+            if self._client.pending_data_size:
+                await self._client.flush(int(timeout_s) or 1)
             await self._client.flush(int(timeout_s) or 1)
         except (nats.errors.Error, TimeoutError) as error:
             raise Unknown("the broker did not answer the flush") from error
@@ -465,7 +481,8 @@ class Bus:
             with contextlib.suppress(Unknown):
                 await self.flush(2.0)
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-            await asyncio.wait_for(self._client.close(), 5.0)
+            async with asyncio.timeout(5.0):
+                await self._client.close()
         self._go_down()
 
     drain = close
@@ -499,7 +516,16 @@ class Bus:
                 self.stats.unknown += 1
                 future.set_exception(Unknown("the connection was lost before the broker answered"))
 
+    def _count_refusal(self, on_closed: Callable[[], None]) -> None:
+        """End for good when a broker that knew us refuses us again and again; once may be a configuration half changed."""
+        self._refused += 1
+        if self._was_up and self._refused == MAX_REFUSALS:
+            self._is_closing = True
+            self.spawn(self._client.close(), "refused")
+            on_closed()
+
     def _come_back(self) -> None:
+        self._refused = 0
         self.stats.reconnects += 1
         self._up.set()
         for callback in tuple(self._reconnect_callbacks):

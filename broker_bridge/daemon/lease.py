@@ -148,7 +148,6 @@ class Leases:
         self._timing = timing or LeaseTiming()
         self._held: dict[str, Lease] = {}
         self._changed = asyncio.Event()
-        self._dropping = asyncio.Lock()
 
     @property
     def held(self) -> frozenset[str]:
@@ -195,7 +194,8 @@ class Leases:
                 log.warning("leases not renewed", extra={"group": self._group, "error": type(error).__name__})
                 pause_s = min(1.0, pause_s)
             try:
-                await asyncio.wait_for(self._changed.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
             # News come in bursts (a bridge that leaves gives back all it had); and a renewal a moment is enough.
@@ -229,17 +229,19 @@ class Leases:
             await self._drop(name)
 
     async def _drop(self, name: str) -> None:
-        async with self._dropping:
-            lease = self._held.pop(name, None)
-            if lease is not None:
-                await self._on_lost(name)
-                await lease.release()
+        lease = self._held.pop(name, None)
+        if lease is None:
+            return
+        can_give_back = lease.may_work
+        await self._on_lost(name)
+        # One that ran out is not given back: without a connection that would hold up the loss of the others.
+        if can_give_back:
+            await lease.release()
 
     async def _stop_in_time(self) -> None:
         while True:
-            for name, lease in tuple(self._held.items()):
-                if not lease.may_work:
-                    await self._drop(name)
+            late = [name for name, lease in self._held.items() if not lease.may_work]
+            await asyncio.gather(*(self._drop(name) for name in late))
             await asyncio.sleep(self._timing.check_s)
 
     async def _notice(self) -> None:

@@ -20,6 +20,8 @@ from broker_bridge.daemon.wire import NO_STREAM_CODE, Outgoing, Rejected, Wire, 
 
 CHUNK_BYTES = 128 * 1024
 MAX_OBJECT_BYTES = 25 * 1024 * 1024
+SEAL_BYTES = 64
+"""What sealing may add."""
 WINDOW = 8
 """Chunks on their way at once."""
 
@@ -33,17 +35,17 @@ def digest_name(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-async def put(wire: Wire, bucket: str, name: str, data: bytes | Sequence[bytes]) -> None:
-    """Keep `data` (at most 25 MiB) under its digest `name`.
+async def put(wire: Wire, bucket: str, name: str, data: bytes | Sequence[bytes], *, is_sealed: bool = False) -> None:
+    """Keep `data` (at most 25 MiB and a little) under its digest `name`; sealed, the name is the digest of what is inside.
 
     Raises:
         ValueError: too large, or the name is not the digest.
         BusError: not stored, or unknown; putting again is safe.
     """
     whole = data if isinstance(data, bytes) else b"".join(data)
-    if len(whole) > MAX_OBJECT_BYTES:
+    if len(whole) > MAX_OBJECT_BYTES + SEAL_BYTES * is_sealed:
         raise ValueError(f"{len(whole)} bytes are more than an attachment may have ({MAX_OBJECT_BYTES})")
-    if digest_name(whole) != name:
+    if not is_sealed and digest_name(whole) != name:
         raise ValueError("the name of an object is the SHA-256 of its bytes")
     if await _described(wire, bucket, name) is not None:
         return
@@ -69,8 +71,8 @@ async def put(wire: Wire, bucket: str, name: str, data: bytes | Sequence[bytes])
     await _describe(wire, bucket, name, description)
 
 
-async def get(wire: Wire, bucket: str, name: str) -> bytes | None:
-    """The bytes kept under `name`; None if there are none.
+async def get(wire: Wire, bucket: str, name: str, *, is_sealed: bool = False) -> bytes | None:
+    """The bytes kept under `name`; None if there are none. Sealed ones are checked by whoever opens them.
 
     Raises:
         Damaged: they are not what the name says.
@@ -82,7 +84,7 @@ async def get(wire: Wire, bucket: str, name: str) -> bytes | None:
     if description["chunks"]:
         items = await read_all(wire, f"OBJ_{bucket}", f"$O.{bucket}.C.{description['nuid']}", batch=16, timeout_s=30.0)
     whole = b"".join(item.body for item in items)
-    if digest_name(whole) != name:
+    if not is_sealed and digest_name(whole) != name:
         raise Damaged(f"object {name} has {len(whole)} bytes that do not match its digest")
     return whole
 

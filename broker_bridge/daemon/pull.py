@@ -72,10 +72,10 @@ class Pull(_Reader):
 
     async def _prepare(self) -> str:
         self._handy.clear()
+        # Asked first: a reset of a consumer that is not there is never answered.
+        await api(self._wire, f"CONSUMER.INFO.{self._stream}.{self._durable}")
         if self._reset:
             await api(self._wire, f"CONSUMER.RESET.{self._stream}.{self._durable}")
-        else:
-            await api(self._wire, f"CONSUMER.INFO.{self._stream}.{self._durable}")
         return self._durable
 
 

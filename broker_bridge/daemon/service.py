@@ -43,7 +43,8 @@ class Service:
         if self._subscription is not None:
             await self._subscription.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), 5.0)
+            async with asyncio.timeout(5.0):
+                await self._queue.join()
         for worker in self._crew:
             await worker.close()
 

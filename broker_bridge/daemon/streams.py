@@ -54,7 +54,7 @@ _FILTERS = {
 _BUCKETS_TTL_S: dict[str, float | None] = {
     "leases": 30.0,
     "home": None,
-    "presence": 15.0,
+    "presence": 120.0,
     "drafts": 30 * 86400.0,
     "keys": None,
 }

@@ -154,7 +154,8 @@ class Tap:
             Unknown: the broker does not answer in time.
         """
         try:
-            await asyncio.wait_for(self._started.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._started.wait()
         except TimeoutError as error:
             raise Unknown(f"the broker did not open a reader of {self._stream} within {timeout_s:g} s") from error
         if self._broken is not None:
@@ -237,7 +238,9 @@ class Tap:
                 self._arrived.set()
                 return
             try:
-                await asyncio.wait_for(self._hungry.wait(), 2 * HEARTBEAT_S + 0.5)
+                # Not wait_for: on Python 3.11 it loses a cancellation that comes together with the event.
+                async with asyncio.timeout(2 * HEARTBEAT_S + 0.5):
+                    await self._hungry.wait()
             except TimeoutError:
                 if not self._heard and self._open > 0:
                     self._lost = True

@@ -1,0 +1,312 @@
+"""From IN into LOG: every item joins the right case, once.
+
+Law: within a partition, items of one handle are taken in their order and one at a time; the ack goes to IN after LOG has it on disk.
+An item that fails three times, or cannot be read, is copied to DEAD first and then acknowledged: nothing is dropped, no lane is blocked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract.envelopes import Receipt, Said, Stored, Unreadable
+from broker_bridge.contract.facts import Entry
+from broker_bridge.core import inbound
+from broker_bridge.core.conversation import Conversation
+from broker_bridge.core.handle import Handle
+from broker_bridge.daemon.logwriter import TRIES, Appends, Blocked, LogWriter, Overloaded
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.seal import Sealer
+from broker_bridge.daemon.states import CONV, CUST, HAND, Cell, States
+from broker_bridge.daemon.wire import BusError, Outgoing
+
+log = logging.getLogger(__name__)
+
+FAILURES_ALLOWED = 3
+AT_ONCE = 512
+
+
+class InItem(Protocol):
+    """What is needed of one message of IN."""
+
+    body: bytes
+    seq: int
+    subject: str
+
+    async def ack(self) -> None: ...
+
+    async def in_progress(self) -> None: ...
+
+    async def nak(self, delay_s: float = 0.0) -> None: ...
+
+
+class InReader(Protocol):
+    async def some(self, limit: int = 256) -> Sequence[InItem]: ...
+
+    async def close(self) -> None: ...
+
+
+class Dead(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of DEAD: what could not be applied, whole, with the reason."""
+
+    item: str
+    """Id of the inbound item, or of the source's sequence where even that could not be read."""
+    channel: str
+    source: str
+    """`in`."""
+    subject: str
+    seq: int
+    reason: str
+    at_ms: int
+    body: bytes
+
+
+class Poisoned(Exception):
+    """The item can never be applied as it is."""
+
+
+class Clerk:
+    """Takes partitions of IN; `take` once for each that this bridge holds."""
+
+    def __init__(
+        self,
+        *,
+        bus: Appends,
+        writer: LogWriter,
+        states: States,
+        sealer: Sealer,
+        model: ReadModel,
+        sources: Mapping[str, inbound.Source],
+        fallback: inbound.Source,
+        new_id: Callable[[], str],
+        now_ms: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`sources`: by channel name; `fallback`: for items of a channel that is no longer set up."""
+        self._bus = bus
+        self._writer = writer
+        self._states = states
+        self._sealer = sealer
+        self._model = model
+        self._sources = sources
+        self._fallback = fallback
+        self._new_id = new_id
+        self._now_ms = now_ms
+        self._sleep = sleep
+        self._failures: Counter[int] = Counter()
+        self._lanes: dict[str, asyncio.Lock] = {}
+        self.stored: Counter[str] = Counter()
+        self.quarantined: Counter[str] = Counter()
+
+    async def take(self, reader: InReader) -> None:
+        """Apply the items of one partition until the reader is closed."""
+        room = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as crew:
+            while items := await reader.some():
+                for item in items:
+                    await room.acquire()
+                    crew.create_task(self._one(item, room))
+
+    async def _one(self, item: InItem, room: asyncio.Semaphore) -> None:
+        try:
+            await self._apply_or_park(item)
+        finally:
+            room.release()
+
+    async def _apply_or_park(self, item: InItem) -> None:
+        try:
+            stored = codec.stored(item.body)
+        except codec.Malformed as error:
+            await self._park(item, None, f"not an item of IN: {error}")
+            return
+        # One at a time for each handle, in the order of arrival: asyncio locks are first come, first served.
+        lane = self._lanes.setdefault(stored.handle, asyncio.Lock())
+        async with lane:
+            await self._apply_until_done(item, stored)
+        if not lane.locked() and self._lanes.get(stored.handle) is lane and not getattr(lane, "_waiters", None):
+            del self._lanes[stored.handle]
+
+    async def _apply_until_done(self, item: InItem, stored: Stored) -> None:
+        while True:
+            try:
+                await self.apply(stored)
+            except (Poisoned, Blocked) as error:
+                await self._park(item, stored, str(error))
+            except (Overloaded, BusError) as error:
+                # The broker's fault, not the item's: it stays unacknowledged and is tried again here, in order.
+                log.warning("item waits", extra={"seq": item.seq, "error": type(error).__name__})
+                await item.in_progress()
+                await self._sleep(1.0)
+                continue
+            except Exception as error:
+                # The outermost loop of the clerk: a bug must not lose the item nor stop the lane.
+                self._failures[item.seq] += 1
+                log.exception("item failed", extra={"seq": item.seq, "failures": self._failures[item.seq]})
+                if self._failures[item.seq] < FAILURES_ALLOWED:
+                    continue
+                await self._park(item, stored, f"{type(error).__name__} in the clerk")
+            else:
+                self.stored[stored.channel] += 1
+                await item.ack()
+            self._failures.pop(item.seq, None)
+            return
+
+    async def _park(self, item: InItem, stored: Stored | None, reason: str) -> None:
+        name = stored.id if stored else ids.derived("in", str(item.seq))
+        channel = stored.channel if stored else item.subject.split(".")[3]
+        dead = Dead(
+            item=name,
+            channel=channel,
+            source="in",
+            subject=item.subject,
+            seq=item.seq,
+            reason=reason[:500],
+            at_ms=self._now_ms(),
+            body=item.body,
+        )
+        while True:
+            try:
+                await self._bus.publish(
+                    Outgoing(subjects.dead("in"), msgspec.json.encode(dead), {"Nats-Msg-Id": f"dead-{name}"})
+                )
+            except BusError as error:
+                log.warning("quarantine waits", extra={"seq": item.seq, "error": type(error).__name__})
+                await item.in_progress()
+                await self._sleep(1.0)
+                continue
+            break
+        self.quarantined[channel] += 1
+        log.error("item quarantined", extra={"seq": item.seq, "channel": channel})
+        await item.ack()
+
+    async def apply(self, stored: Stored) -> None:
+        """Apply one item; applying it again changes nothing.
+
+        Raises:
+            Poisoned: it can never be applied.
+            Blocked, Overloaded, BusError: not now.
+        """
+        if self._model.is_applied(stored.id):
+            return
+        words = await self._sealer.open(stored.sealed)
+        if words.is_erased:
+            raise Poisoned("its key is gone or it was sealed by another site")
+        try:
+            item = codec.item(words.text.encode())
+        except codec.Malformed as error:
+            raise Poisoned(f"its content is not of this version: {error}") from error
+        if isinstance(item, Receipt):
+            await self._apply_receipt(stored, item)
+        else:
+            await self._apply_message(stored, item)
+
+    async def _apply_receipt(self, stored: Stored, item: Receipt) -> None:
+        conversation = self._conversation_of(item)
+        async with self._writer.hold((CONV, conversation)) as cells:
+            state: Conversation = cells[0].state
+
+            def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
+                try:
+                    fact = inbound.receipt(cells[0].state, stored, item)
+                except LookupError as error:
+                    raise Poisoned(str(error)) from error
+                if fact is None:
+                    return {}, None
+                return {0: (Entry(at_ms=self._now_ms(), by="clerk", facts=(fact,)), state.customer)}, None
+
+            await self._writer.decide(cells, "", decision)
+
+    def _conversation_of(self, item: Receipt) -> str:
+        found = self._model.hinted("message", item.message) if item.message else []
+        if not found and item.provider_id:
+            found = self._model.hinted("provider", item.provider_id)
+        if not found:
+            raise Poisoned("a receipt for a message that this site did not send")
+        return found[0][0]
+
+    def _referenced(self, item: Said | Unreadable) -> list[str]:
+        """Conversations that the item's references name, most telling first; hints, to be confirmed."""
+        found: list[str] = []
+        if isinstance(item, Said) and item.token:
+            found.append(item.token)
+        for reference in reversed(item.words.references):
+            ours = reference.partition("@")[0]
+            for kind, value in (("message", ours), ("mail", reference)):
+                found.extend(conversation for conversation, _ in self._model.hinted(kind, value))
+        return list(dict.fromkeys(found))[:5]
+
+    async def _apply_message(self, stored: Stored, item: Said | Unreadable) -> None:
+        suggestion: tuple[str, str] | None = None
+        for candidate in self._referenced(item):
+            async with self._writer.hold((CONV, candidate), (HAND, stored.handle)) as cells:
+                state: Conversation = cells[0].state
+                if not inbound.takes(state, self._now_ms()):
+                    continue
+                is_named = isinstance(item, Said) and item.token == candidate
+                if is_named or inbound.is_participant(state, stored.handle, item.sender.address):
+                    await self._join(cells, stored, item)
+                    return
+                suggestion = (candidate, "it refers to a mail of that case, but the sender has no part in it")
+        for _ in range(TRIES):
+            if await self._by_handle(stored, item, suggestion):
+                return
+        raise Overloaded(f"the handle moved {TRIES} times in a row")
+
+    async def _by_handle(self, stored: Stored, item: Said | Unreadable, suggestion: tuple[str, str] | None) -> bool:
+        """Join the handle's conversation or begin one; False: another bridge moved the handle meanwhile."""
+        current: str = self._states.cell(HAND, stored.handle).state.conversation
+        if current:
+            async with self._writer.hold((CONV, current), (HAND, stored.handle)) as cells:
+                if cells[1].state.conversation != current:
+                    return False
+                if inbound.takes(cells[0].state, self._now_ms()):
+                    await self._join(cells, stored, item)
+                    return True
+        return await self._begin(stored, item, suggestion, current)
+
+    async def _join(self, cells: list[Cell], stored: Stored, item: Said | Unreadable) -> None:
+        """Append to a conversation that takes the item; cells are (conversation, handle)."""
+
+        def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
+            state: Conversation = cells[0].state
+            joined = inbound.follow_up(state, stored, item)
+            if joined is None:
+                return {}, None
+            now_ms = self._now_ms()
+            entries = {0: (Entry(at_ms=now_ms, by="clerk", facts=joined.conv), state.customer)}
+            if joined.handle:
+                entries[1] = (Entry(at_ms=now_ms, by="clerk", facts=joined.handle), state.customer)
+            return entries, None
+
+        await self._writer.decide(cells, "", decision)
+
+    async def _begin(
+        self, stored: Stored, item: Said | Unreadable, suggestion: tuple[str, str] | None, current: str
+    ) -> bool:
+        """A new conversation for the handle, all in one batch; False: the handle no longer points to `current`."""
+        conversation, new_customer = self._new_id(), self._new_id()
+        customer = self._states.cell(HAND, stored.handle).state.customer or new_customer
+        async with self._writer.hold((HAND, stored.handle), (CONV, conversation), (CUST, customer)) as cells:
+
+            def decision() -> tuple[dict[int, tuple[Entry, str]], bool]:
+                hand: Handle = cells[0].state
+                if hand.conversation != current or (hand.customer or new_customer) != customer:
+                    return {}, False
+                source = self._sources.get(stored.channel, self._fallback)
+                joined = inbound.first_contact(hand, stored, item, source, conversation, new_customer, suggestion)
+                facts = (joined.handle, joined.conv, joined.customer)
+                now_ms = self._now_ms()
+                return {
+                    place: (Entry(at_ms=now_ms, by="clerk", facts=of_one), customer)
+                    for place, of_one in enumerate(facts)
+                    if of_one
+                }, True
+
+            _, is_done = await self._writer.decide(cells, "", decision)
+        return is_done

@@ -1,0 +1,363 @@
+"""Answers the requests of agents: who may, what it becomes, and "accepted" only when it is on disk.
+
+Law: who speaks is the token in the subject, which the broker enforces; the body is never asked. A request that has seen more of LOG than
+this bridge waits half a second, then is refused with `behind`. Refusals and silent reads leave an audit record before the answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract import commands as c
+from broker_bridge.contract import facts as f
+from broker_bridge.contract import views as v
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import AgentId
+from broker_bridge.contract.words import Words
+from broker_bridge.core import customer as customers
+from broker_bridge.core import views as rules
+from broker_bridge.core import wishes
+from broker_bridge.core.conversation import Conversation
+from broker_bridge.core.decision import Changed, Decision, Facts, refuse
+from broker_bridge.core.wishes import Actor, House
+from broker_bridge.daemon.attention import Word
+from broker_bridge.daemon.audit import Audit
+from broker_bridge.daemon.drafts import Drafts
+from broker_bridge.daemon.files import Files
+from broker_bridge.daemon.follower import Follower
+from broker_bridge.daemon.home import Home
+from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
+from broker_bridge.daemon.reading import Reading
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.states import CONV, CUST, HAND
+from broker_bridge.daemon.wire import BusError
+
+log = logging.getLogger(__name__)
+
+BEHIND_WAIT_S = 0.5
+FILE_PART_BYTES = 128 * 1024
+TEXT_PART = 60_000
+"""Characters of one page of a whole message: at most 240 kB as UTF-8."""
+
+Answer = v.Answer
+Tell = Callable[[str, bytes], Awaitable[None]]
+
+
+class Desk:
+    """Serves `cc.do.*.*` for one bridge."""
+
+    def __init__(
+        self,
+        *,
+        writer: LogWriter,
+        follower: Follower,
+        model: ReadModel,
+        reading: Reading,
+        staff: Staff,
+        home: Home,
+        drafts: Drafts,
+        files: Files,
+        audit: Audit,
+        house: Callable[[], House],
+        tell: Tell,
+        move_home: Callable[[AgentId], Awaitable[None]],
+        bridge: str,
+        chat_url: str,
+        new_id: Callable[[], str],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._writer = writer
+        self._follower = follower
+        self._model = model
+        self._reading = reading
+        self._staff = staff
+        self._home = home
+        self._drafts = drafts
+        self._files = files
+        self._audit = audit
+        self._house = house
+        self._tell = tell
+        self._move_home = move_home
+        self._bridge = bridge
+        self._chat_url = chat_url
+        self._new_id = new_id
+        self._now_ms = now_ms
+        self.is_full = False
+        """LOG is nearly full: nothing new is taken."""
+        self.answered = 0
+
+    async def handle(self, subject: str, body: bytes, headers: dict[str, str]) -> bytes:
+        """One request; the answer is at most 256 KiB."""
+        _, _, agent, verb = (*subject.split("."), "", "", "", "")[:4]
+        answer = await self._answer(agent, verb, body)
+        self.answered += 1
+        encoded = codec.encode(answer)
+        if len(encoded) > c.MAX_ANSWER_BYTES:
+            log.error("answer too large", extra={"verb": verb, "size_bytes": len(encoded)})
+            return codec.encode(refuse("bad", "The answer is too large for one message. Ask for a smaller page."))
+        return encoded
+
+    async def _answer(self, agent: AgentId, verb: str, body: bytes) -> Answer:
+        actor = self._staff.actor(agent)
+        if actor is None:
+            return refuse("denied", "You are not enrolled here. Ask your lead to let you in.")
+        if len(body) > c.MAX_REQUEST_BYTES:
+            return refuse("bad", f"The request has {len(body):,} bytes; the limit is {c.MAX_REQUEST_BYTES:,}.")
+        try:
+            request = codec.request(body)
+        except codec.Malformed as error:
+            await self._audit.refused(agent, verb, "bad")
+            return refuse("bad", f"The bridge could not read the request: {error}. Update this program.")
+        if request.__struct_config__.tag != verb:
+            await self._audit.refused(agent, verb, "bad")
+            return refuse("bad", "The request says another verb than its subject. Update this program.")
+        self._home.heard(agent)
+        if not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
+            return msgspec.structs.replace(
+                refuse("behind", "This bridge is catching up. It is tried again."), is_retryable=True
+            )
+        try:
+            return await self._do(request, actor)
+        except Blocked:
+            return refuse(
+                "unavailable",
+                "A newer bridge has written here. This conversation is read-only until this one is updated.",
+            )
+        except (Overloaded, BusError):
+            return msgspec.structs.replace(
+                refuse("unavailable", "The log does not answer. Your text is kept; it is tried again."),
+                is_retryable=True,
+            )
+
+    async def _do(self, request: c.AnyRequest, actor: Actor) -> Answer:
+        if isinstance(request, c.Describe):
+            return await self._describe(request, actor)
+        if isinstance(request, c.Act):
+            return await self._act(request, actor)
+        answer = await _question(request, self, actor)
+        return answer
+
+    # questions
+
+    async def hello(self, request: c.Hello, actor: Actor) -> Answer:
+        if request.version != c.VERSION:
+            return refuse(
+                "version", f"This bridge speaks version {c.VERSION} of the contract. Update this program or the bridge."
+            )
+        known = self._staff.presence(actor.agent)
+        await self._staff.heard(actor.agent, "ready" if known.state == "off" else None)
+        await self._move_home(actor.agent)
+        feed = self._home.open(actor.agent, self._new_id())
+        answer = v.Welcome(
+            version=c.VERSION,
+            epoch=feed.epoch,
+            n=feed.n,
+            me=self._reading.me(actor),
+            upto=self._follower.position,
+            bridge=self._bridge,
+            dispositions=self._house().dispositions,
+            chat_url=self._chat_url,
+        )
+        feed.is_counted = True
+        self._home.announce(feed)
+        return answer
+
+    async def presence(self, request: c.Presence, actor: Actor) -> Answer:
+        if request.state not in ("ready", "away", "off"):
+            return refuse("bad", "Presence is ready or away.")
+        await self._staff.heard(actor.agent, request.state, request.reason[:80])
+        self._home.counted(actor.agent)
+        return c.Done(upto=self._follower.position)
+
+    async def thread(self, request: c.Thread, actor: Actor) -> Answer:
+        state = self._reading.state(request.conversation)
+        if not rules.may_read(state, actor):
+            return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
+        if request.silent:
+            if not actor.is_supervisor:
+                await self._audit.refused(actor.agent, "thread", "denied")
+                return refuse("denied", "Silent reading is for supervisors.")
+            await self._audit.read(actor.agent, request.conversation)
+        page = self._reading.page(request.conversation, request.before, request.limit, actor)
+        page = _fitting(page)
+        if request.before is None:
+            page = msgspec.structs.replace(page, draft=await self._drafts.load(actor.agent, request.conversation))
+        if request.watch:
+            await self._signal(Word(conversation=request.conversation, who=actor.agent, what="watch"), page.upto)
+            if not request.silent:
+                await self._signal(Word(conversation=request.conversation, who=actor.agent, what="viewing"))
+        return page
+
+    async def unwatch(self, request: c.Unwatch, actor: Actor) -> Answer:
+        await self._signal(Word(conversation=request.conversation, who=actor.agent, what="watch", on=False))
+        await self._signal(Word(conversation=request.conversation, who=actor.agent, what="viewing", on=False))
+        return c.Done(upto=self._follower.position)
+
+    async def typing(self, request: c.Typing, actor: Actor) -> Answer:
+        await self._signal(Word(conversation=request.conversation, who=actor.agent, what="typing", on=request.on))
+        return c.Done(upto=self._follower.position)
+
+    async def _signal(self, word: Word, since: int = 0) -> None:
+        await self._tell(subjects.signal(word.what, str(since)), codec.encode(word))
+
+    async def draft(self, request: c.Draft, actor: Actor) -> Answer:
+        await self._drafts.keep(
+            actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, request.at_ms
+        )
+        return c.Done(upto=self._follower.position)
+
+    async def rows(self, request: c.Rows, actor: Actor) -> Answer:
+        page = self._reading.rows(request.view, request.start, request.limit, actor)
+        self._home.paged(actor.agent, (row.conv for row in page.rows))
+        return page
+
+    async def search(self, request: c.Search, actor: Actor) -> Answer:
+        page = self._reading.search(request.text[:400], request.limit, actor)
+        self._home.paged(actor.agent, (row.conv for row in page.rows))
+        return page
+
+    async def profile(self, request: c.ProfileOf, actor: Actor) -> Answer:
+        state = self._reading.state(request.conversation)
+        if not rules.may_read(state, actor) or not state.customer:
+            return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
+        profile = self._reading.profile(request.conversation, max(1, min(request.limit, 500)), actor)
+        while len(codec.encode(profile)) > c.MAX_ANSWER_BYTES - 4096:
+            profile = msgspec.structs.replace(profile, moments=profile.moments[: len(profile.moments) // 2])
+        return profile
+
+    async def directory(self, request: c.Directory, actor: Actor) -> Answer:
+        return self._reading.directory()
+
+    async def message(self, request: c.Message, actor: Actor) -> Answer:
+        """A page of the whole text, or of the raw source (bytes that are no UTF-8 shown as �)."""
+        state = self._reading.state(request.conversation)
+        found = self._model.whole(request.conversation, request.message)
+        if found is None or not rules.may_read(state, actor):
+            return refuse("unknown", "There is no such message in this conversation.")
+        text, raw = found
+        if request.raw:
+            if not raw:
+                return refuse("unknown", "The source of this message was not kept: its channel has none.")
+            if not rules.sees_addresses(state, actor):
+                await self._audit.refused(actor.agent, "message", "denied")
+                return refuse("denied", "The source shows addresses: it is for whoever answers this conversation.")
+            data = await self._files.get(raw)
+            if data is None:
+                return refuse("unknown", "The source is no longer kept.")
+            text = data.decode("utf-8", "replace")
+        parts = max(1, -(-len(text) // TEXT_PART))
+        start = max(0, request.part) * TEXT_PART
+        return v.Text(text=text[start : start + TEXT_PART], parts=parts, upto=self._follower.position)
+
+    async def file(self, request: c.FilePart, actor: Actor) -> Answer:
+        """A part of a file that stands in this conversation; no digest from elsewhere is answered."""
+        state = self._reading.state(request.conversation)
+        line = self._reading.file_of(request.conversation, request.digest)
+        if line is None or not rules.may_read(state, actor):
+            return refuse("unknown", "There is no such file in this conversation.")
+        data = await self._files.get(request.digest)
+        if data is None:
+            return refuse("unknown", "This file is no longer kept.")
+        parts = max(1, -(-len(data) // FILE_PART_BYTES))
+        start = max(0, request.part) * FILE_PART_BYTES
+        return v.Bytes(
+            data=data[start : start + FILE_PART_BYTES],
+            parts=parts,
+            name=line.name,
+            media_type=line.media_type,
+            upto=self._follower.position,
+        )
+
+    # commands
+
+    async def _act(self, wish: c.Act, actor: Actor) -> Answer:
+        if self.is_full:
+            return refuse(
+                "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
+            )
+        message = ids.derived("message", actor.agent, wish.id)
+        state = self._reading.state(wish.conversation)
+        wanted = [(CONV, wish.conversation)]
+        if isinstance(wish, c.Reopen) and state.handle:
+            wanted.append((HAND, state.handle))
+        async with self._writer.hold(*wanted) as cells:
+
+            def decision() -> tuple[dict[int, tuple[Entry, str]], Decision]:
+                state: Conversation = cells[0].state
+                now_ms = self._now_ms()
+                found = wishes.decide(state, wish, actor, self._house(), message, now_ms)
+                if not isinstance(found, Facts) or not found.facts:
+                    return {}, found
+                by = f"agent:{actor.agent}"
+                entries = {0: (Entry(at_ms=now_ms, by=by, command=wish.id, facts=found.facts), state.customer)}
+                if found.leads_handle and len(cells) > 1 and self._may_lead(cells[1].state.conversation, state.id):
+                    began = Entry(at_ms=now_ms, by=by, command=wish.id, facts=(f.Began(conversation=state.id),))
+                    entries[1] = (began, state.customer)
+                return entries, found
+
+            seq, found = await self._writer.decide(cells, wish.id, decision)
+        if isinstance(found, Facts):
+            if isinstance(wish, (c.Reply, c.Note)):
+                await self._drafts.drop(actor.agent, wish.conversation)
+            return c.Done(upto=max(seq, self._follower.position), message=found.message)
+        if isinstance(found, Changed):
+            items = self._reading.changed_items(wish.conversation, found.since, actor)
+            new = tuple(item for item in items if item.seq > found.since and item.kind != "event")[:20]
+            return v.Refused(code="changed", sentence=found.sentence, items=new, upto=self._follower.position)
+        await self._audit.refused(actor.agent, str(wish.__struct_config__.tag), found.code)
+        return msgspec.structs.replace(found, upto=self._follower.position)
+
+    def _may_lead(self, current: str, wanted: str) -> bool:
+        """Whether the handle's next message should go to the reopened case: not away from another open one."""
+        return current != wanted and not (current and self._reading.state(current).is_open)
+
+    async def _describe(self, wish: c.Describe, actor: Actor) -> Answer:
+        if wish.field not in customers.FIELDS:
+            return refuse("bad", f"There is no field {wish.field!r} of a customer.")
+        state = self._reading.state(wish.conversation)
+        if state.customer != wish.customer or not rules.sees_addresses(state, actor):
+            return refuse("denied", "Only whoever answers this customer may change what is known of them.")
+        async with self._writer.hold((CUST, wish.customer)) as cells:
+
+            def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
+                if wish.id in cells[0].state.commands:
+                    return {}, None
+                fact = f.Described(field=wish.field, agent=actor.agent, words=Words(text=wish.text[:2_000]))
+                entry = Entry(at_ms=self._now_ms(), by=f"agent:{actor.agent}", command=wish.id, facts=(fact,))
+                return {0: (entry, wish.customer)}, None
+
+            seq, _ = await self._writer.decide(cells, wish.id, decision)
+        self._home.touch(wish.conversation)
+        return c.Done(upto=max(seq, self._follower.position))
+
+
+def _fitting(page: v.ThreadPage) -> v.ThreadPage:
+    """The page without its oldest items, until it fits one answer."""
+    while len(page.items) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 70_000:
+        page = msgspec.structs.replace(page, items=page.items[(len(page.items) + 1) // 2 :], has_more=True)
+    return page
+
+
+@functools.singledispatch
+async def _question(request: c.Request, desk: Desk, actor: Actor) -> Answer:
+    return refuse("bad", "This bridge does not know that question. Ask the operator to update the bridge.")
+
+
+_question.register(c.Hello)(lambda request, desk, actor: desk.hello(request, actor))
+_question.register(c.Presence)(lambda request, desk, actor: desk.presence(request, actor))
+_question.register(c.Thread)(lambda request, desk, actor: desk.thread(request, actor))
+_question.register(c.Unwatch)(lambda request, desk, actor: desk.unwatch(request, actor))
+_question.register(c.Typing)(lambda request, desk, actor: desk.typing(request, actor))
+_question.register(c.Draft)(lambda request, desk, actor: desk.draft(request, actor))
+_question.register(c.Rows)(lambda request, desk, actor: desk.rows(request, actor))
+_question.register(c.Search)(lambda request, desk, actor: desk.search(request, actor))
+_question.register(c.ProfileOf)(lambda request, desk, actor: desk.profile(request, actor))
+_question.register(c.Directory)(lambda request, desk, actor: desk.directory(request, actor))
+_question.register(c.Message)(lambda request, desk, actor: desk.message(request, actor))
+_question.register(c.FilePart)(lambda request, desk, actor: desk.file(request, actor))

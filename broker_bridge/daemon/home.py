@@ -1,0 +1,322 @@
+"""The feeds of the agents whose home is this bridge: rows and items that changed, in full, a beat every second.
+
+Law: messages of one feed are counted without a hole from 1 in their epoch; a row carries its `rev`; at most ten messages a second
+an agent. Everything that changed in LOG up to `upto` is in this message or an earlier one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from broker_bridge.contract import codec, subjects
+from broker_bridge.contract import views as v
+from broker_bridge.contract.ids import AgentId, ConversationId
+from broker_bridge.core import conversation as conv
+from broker_bridge.core.conversation import Conversation
+from broker_bridge.core.wishes import Actor
+from broker_bridge.daemon.attention import Attention
+from broker_bridge.daemon.follower import News
+from broker_bridge.daemon.reading import Reading
+from broker_bridge.daemon.states import AGENT, CONV
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 0.1
+FLUSH_SOON_S = 0.008
+"""The first change after a quiet time leaves at once: a lone message must not wait for the next round."""
+PUSH_BYTES = 200_000
+MOST_ROWS = 500
+"""Rows of the queue that a feed carries; the rest is paged."""
+GONE_AFTER_S = 90.0
+"""A terminal that says nothing for this long has no feed any more."""
+
+
+@dataclass
+class Feed:
+    """One agent's private feed."""
+
+    agent: AgentId
+    epoch: str
+    heard: float
+    n: int = 0
+    known: set[ConversationId] = field(default_factory=set)
+    """Rows that the terminal has."""
+    paged: set[ConversationId] = field(default_factory=set)
+    """Rows that it asked for by page: kept up to date although they are not its own."""
+    dirty: set[ConversationId] = field(default_factory=set)
+    threads: dict[ConversationId, int] = field(default_factory=dict)
+    """Watched threads, and up to which sequence their items have been told."""
+    dirty_threads: set[ConversationId] = field(default_factory=set)
+    is_new: bool = False
+    """The whole set of rows has not been sent yet."""
+    is_counted: bool = True
+    """Counts or the agent's own figures changed."""
+
+
+class Home:
+    """All feeds of this bridge. `run` must be running."""
+
+    def __init__(
+        self,
+        *,
+        reading: Reading,
+        attention: Attention,
+        actor: Callable[[AgentId], Actor | None],
+        tell: Callable[[str, bytes], Awaitable[None]],
+        position: Callable[[], int],
+        now_ms: Callable[[], int],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._reading = reading
+        self._attention = attention
+        self._actor = actor
+        self._tell = tell
+        self._position = position
+        self._now_ms = now_ms
+        self._clock = clock
+        self._sleep = sleep
+        self.feeds: dict[AgentId, Feed] = {}
+        self._known_by: defaultdict[ConversationId, set[AgentId]] = defaultdict(set)
+        self._watched_by: defaultdict[ConversationId, set[AgentId]] = defaultdict(set)
+        self._wake = asyncio.Event()
+
+    def open(self, agent: AgentId, epoch: str) -> Feed:
+        """Begin a feed in a new epoch; the rows follow as messages of it."""
+        self.close(agent)
+        feed = Feed(agent, epoch, self._clock())
+        self.feeds[agent] = feed
+        return feed
+
+    def close(self, agent: AgentId) -> None:
+        """The agent is at home elsewhere, or gone."""
+        feed = self.feeds.pop(agent, None)
+        if feed is None:
+            return
+        for conversation in feed.known | feed.paged:
+            self._known_by[conversation].discard(agent)
+        for conversation in feed.threads:
+            self._watched_by[conversation].discard(agent)
+
+    def heard(self, agent: AgentId) -> None:
+        """The terminal spoke."""
+        feed = self.feeds.get(agent)
+        if feed is not None:
+            feed.heard = self._clock()
+
+    def noticed(self, news: list[News]) -> None:
+        """The follower's listener: note who must be told."""
+        for one in news:
+            if one.kind == CONV:
+                self.touch(one.name)
+            elif one.kind == AGENT:
+                for feed in self.feeds.values():
+                    feed.is_counted = True
+
+    def touch(self, conversation: ConversationId) -> None:
+        """What is shown of a conversation changed."""
+        state = self._reading.state(conversation)
+        concerned = self._known_by.get(conversation, set()) | {state.owner}
+        if state.offer is not None:
+            concerned |= {state.offer.agent}
+        for agent in concerned:
+            feed = self.feeds.get(agent)
+            if feed is not None:
+                feed.dirty.add(conversation)
+                feed.is_counted = True
+        if state.status == conv.QUEUED:
+            for feed in self.feeds.values():
+                actor = self._actor(feed.agent)
+                if actor is not None and actor.works_on(state.queue):
+                    feed.dirty.add(conversation)
+                    feed.is_counted = True
+        for agent in self._watched_by.get(conversation, ()):
+            feed = self.feeds.get(agent)
+            if feed is not None:
+                feed.dirty_threads.add(conversation)
+        self._wake.set()
+
+    def watch(self, agent: AgentId, conversation: ConversationId, since: int, on: bool) -> None:
+        """Tell changes of a thread after `since`, or stop telling."""
+        feed = self.feeds.get(agent)
+        if feed is None:
+            return
+        if on:
+            feed.threads[conversation] = since
+            self._watched_by[conversation].add(agent)
+            feed.dirty_threads.add(conversation)
+            self._wake.set()
+        else:
+            feed.threads.pop(conversation, None)
+            self._watched_by[conversation].discard(agent)
+
+    def paged(self, agent: AgentId, conversations: Iterable[ConversationId]) -> None:
+        """Rows that were given by page are kept up to date from here on."""
+        feed = self.feeds.get(agent)
+        if feed is None:
+            return
+        for conversation in conversations:
+            feed.paged.add(conversation)
+            self._known_by[conversation].add(agent)
+
+    async def run(self) -> None:
+        """Flush and beat until cancelled."""
+        async with asyncio.TaskGroup() as crew:
+            crew.create_task(self._flush())
+            crew.create_task(self._beat())
+
+    def announce(self, feed: Feed) -> None:
+        """Send the whole set of rows soon, after the answer that names the epoch."""
+        feed.is_new = True
+        self._wake.set()
+
+    def counted(self, agent: AgentId) -> None:
+        """The agent's own figures changed."""
+        feed = self.feeds.get(agent)
+        if feed is not None:
+            feed.is_counted = True
+            self._wake.set()
+
+    async def _flush(self) -> None:
+        last = 0.0
+        while True:
+            await self._wake.wait()
+            await self._sleep(max(FLUSH_SOON_S, FLUSH_S - (self._clock() - last)))
+            self._wake.clear()
+            last = self._clock()
+            for feed in list(self.feeds.values()):
+                await self.flush(feed)
+
+    async def _beat(self) -> None:
+        while True:
+            await self._sleep(1.0)
+            for conversation in self._attention.expired():
+                self.touch(conversation)
+            for feed in list(self.feeds.values()):
+                if self._clock() - feed.heard > GONE_AFTER_S:
+                    self.close(feed.agent)
+                    continue
+                actor = self._actor(feed.agent)
+                if actor is None:
+                    self.close(feed.agent)
+                    continue
+                beat = v.Beat(
+                    epoch=feed.epoch,
+                    n=feed.n,
+                    upto=self._position(),
+                    at_ms=self._now_ms(),
+                    counts=self._reading.counts(actor),
+                )
+                await self._tell(subjects.view(feed.agent, "beat"), codec.encode(beat))
+
+    async def send_all(self, feed: Feed, actor: Actor) -> None:
+        """The whole set of rows: the agent's own, what rings, and the queues'."""
+        mine, _ = self._reading.view_ids("mine", actor, 0, 5_000)
+        queue, _ = self._reading.view_ids("queue", actor, 0, MOST_ROWS)
+        wanted = list(dict.fromkeys((*mine, *queue)))
+        rows = []
+        for conversation in wanted:
+            feed.known.add(conversation)
+            self._known_by[conversation].add(feed.agent)
+            rows.append(self._reading.row(conversation, actor))
+        await self._send_rows(feed, actor, rows, is_reset=True)
+
+    async def flush(self, feed: Feed) -> None:
+        """Tell one terminal what has changed since the last time."""
+        actor = self._actor(feed.agent)
+        if actor is None:
+            self.close(feed.agent)
+            return
+        if feed.is_new:
+            feed.is_new = feed.is_counted = False
+            feed.dirty.clear()
+            await self.send_all(feed, actor)
+        if feed.dirty or feed.is_counted:
+            dirty, feed.dirty = feed.dirty, set()
+            feed.is_counted = False
+            rows, gone = [], []
+            for conversation in dirty:
+                state = self._reading.state(conversation)
+                if state.status in (conv.NEW, conv.ERASED):
+                    gone.append(conversation)
+                    self._forget(feed, conversation)
+                    continue
+                rows.append(self._reading.row(conversation, actor))
+                self._remember(feed, conversation, state, actor)
+            await self._send_rows(feed, actor, rows, gone=tuple(gone))
+        if feed.dirty_threads:
+            watched, feed.dirty_threads = feed.dirty_threads, set()
+            for conversation in watched & feed.threads.keys():
+                await self._send_thread(feed, actor, conversation)
+
+    def _remember(self, feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> None:
+        is_own = state.owner == actor.agent or (state.offer is not None and state.offer.agent == actor.agent)
+        if is_own or state.status == conv.QUEUED:
+            feed.known.add(conversation)
+            self._known_by[conversation].add(feed.agent)
+        elif conversation in feed.known:
+            feed.known.discard(conversation)
+            if conversation not in feed.paged:
+                self._known_by[conversation].discard(feed.agent)
+
+    def _forget(self, feed: Feed, conversation: ConversationId) -> None:
+        feed.known.discard(conversation)
+        feed.paged.discard(conversation)
+        self._known_by[conversation].discard(feed.agent)
+
+    async def _send_rows(
+        self, feed: Feed, actor: Actor, rows: list[v.Row], *, gone: tuple[str, ...] = (), is_reset: bool = False
+    ) -> None:
+        """In messages of at most 200 kB; the last one carries the counts."""
+        chunks: list[list[v.Row]] = [[]]
+        size = 0
+        for row in rows:
+            size += len(codec.encode(row)) + 1
+            if size > PUSH_BYTES and chunks[-1]:
+                chunks.append([])
+                size = 0
+            chunks[-1].append(row)
+        for place, chunk in enumerate(chunks):
+            is_last = place == len(chunks) - 1
+            feed.n += 1
+            message = v.Feed(
+                epoch=feed.epoch,
+                n=feed.n,
+                upto=self._position(),
+                is_reset=is_reset and place == 0,
+                is_whole=is_last,
+                rows=tuple(chunk),
+                gone=gone if place == 0 else (),
+                counts=self._reading.counts(actor) if is_last else None,
+                me=self._reading.me(actor) if is_last else None,
+            )
+            await self._tell(subjects.view(feed.agent, "desk"), codec.encode(message))
+
+    async def _send_thread(self, feed: Feed, actor: Actor, conversation: ConversationId) -> None:
+        state = self._reading.state(conversation)
+        items = list(self._reading.changed_items(conversation, feed.threads[conversation], actor))
+        feed.threads[conversation] = max([feed.threads[conversation], *(item.rev for item in items)])
+        while True:
+            chunk: list[v.Item] = []
+            size = 0
+            while items and (not chunk or size + len(codec.encode(items[0])) < PUSH_BYTES):
+                size += len(codec.encode(items[0]))
+                chunk.append(items.pop(0))
+            feed.n += 1
+            message = v.ThreadFeed(
+                epoch=feed.epoch,
+                n=feed.n,
+                upto=self._position(),
+                conv=conversation,
+                row=self._reading.row(conversation, actor),
+                items=tuple(chunk),
+                seen=state.seen_seq,
+                reach=self._reading.reach(state, actor),
+            )
+            await self._tell(subjects.view(feed.agent, "thread", conversation), codec.encode(message))
+            if not items:
+                return

@@ -1,0 +1,280 @@
+"""The read model: what LOG says, in SQLite, ready to be asked.
+
+Law: the position and the rows of the facts up to it are one transaction. It can be thrown away and is then made again from LOG, and comes
+out equal (`checksum`). One writer (the follower); readers in the same thread. Timestamps are ms since 1970, sequences are LOG's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from broker_bridge.contract import codec
+from broker_bridge.contract.views import Item
+from broker_bridge.core.conversation import Conversation
+
+VERSION = "3"
+_items = msgspec.json.Decoder(Item)
+
+
+class ReadModel:
+    """One open database. Not for use from several threads."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path`: the file, made 0600 if absent; None = in memory. A database of another version is made again."""
+        self.path = path
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.db = self._open()
+        if self.meta("version") not in (None, VERSION):
+            self._start_over()
+        self.set_meta("version", VERSION)
+        self.db.commit()
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path or ":memory:", isolation_level="DEFERRED", timeout=10.0)
+        db.execute("PRAGMA journal_mode = WAL")
+        # A lost tail is read again from LOG, so no sync at each commit.
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA mmap_size = 268435456")
+        db.executescript((importlib.resources.files("broker_bridge.daemon") / "schema.sql").read_text("utf-8"))
+        return db
+
+    def _start_over(self) -> None:
+        self.db.close()
+        if self.path is not None:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        self.db = self._open()
+
+    def close(self) -> None:
+        self.db.commit()
+        self.db.close()
+
+    # position
+
+    def meta(self, name: str) -> str | None:
+        row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @property
+    def position(self) -> int:
+        """LOG sequence up to which everything is in here."""
+        return int(self.meta("position") or 0)
+
+    def begin_with(self, stream_id: str) -> None:
+        """Bind the database to one stream (its creation time); of another stream's facts nothing is kept."""
+        if self.meta("stream") not in (None, stream_id):
+            self._start_over()
+            self.set_meta("version", VERSION)
+        self.set_meta("stream", stream_id)
+        self.db.commit()
+
+    def commit(self, position: int) -> None:
+        """End a transaction of the follower."""
+        self.set_meta("position", str(position))
+        self.db.commit()
+
+    # aggregates
+
+    def load(self, kind: str, name: str) -> tuple[bytes, str] | None:
+        """The encoded state of an aggregate and why it is blocked, if it is."""
+        row = self.db.execute("SELECT state, blocked FROM aggregate WHERE kind = ? AND id = ?", (kind, name)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def keep(self, kind: str, name: str, seq: int, state: bytes, blocked: str = "") -> None:
+        self.db.execute("INSERT OR REPLACE INTO aggregate VALUES (?, ?, ?, ?, ?)", (kind, name, seq, state, blocked))
+
+    def names(self, kind: str) -> list[str]:
+        """Ids of all aggregates of a kind."""
+        return [row[0] for row in self.db.execute("SELECT id FROM aggregate WHERE kind = ?", (kind,))]
+
+    def keep_conversation(self, state: Conversation) -> None:
+        """What lists, router and dispatch ask for, beside the encoded state."""
+        out = state.next_out()
+        self.db.execute(
+            "INSERT OR REPLACE INTO conversation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                state.id,
+                state.number,
+                state.customer,
+                state.status,
+                state.queue,
+                state.owner,
+                state.offer.agent if state.offer else "",
+                state.offer.until_ms if state.offer else None,
+                state.channel_kind,
+                state.waiting_since_ms,
+                state.opened_ms,
+                state.accepted_ms,
+                state.closed_ms,
+                state.last_ms,
+                out.fact.channel if out else "",
+                state.text,
+            ),
+        )
+
+    # items and words
+
+    def add_item(self, conversation: str, item: Item, place: int, *, whole: str = "", raw: str = "") -> None:
+        """A thread item; `whole` is its text where the item was cut, `raw` the digest of its source."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (item.seq, place, conversation, item.id, item.rev, codec.encode(item), whole, raw),
+        )
+
+    def change_item(self, item: Item) -> None:
+        self.db.execute(
+            "UPDATE item SET rev = ?, body = ? WHERE id = ? AND seq = ?",
+            (item.rev, codec.encode(item), item.id, item.seq),
+        )
+
+    def item(self, message: str) -> Item | None:
+        row = self.db.execute("SELECT body FROM item WHERE id = ?", (message,)).fetchone()
+        return _items.decode(row[0]) if row else None
+
+    def whole(self, conversation: str, message: str) -> tuple[str, str] | None:
+        """(whole text, digest of the raw source or "") of one message of a conversation."""
+        row = self.db.execute(
+            "SELECT body, whole, raw FROM item WHERE id = ? AND conversation = ?", (message, conversation)
+        ).fetchone()
+        if row is None:
+            return None
+        return row[1] or _items.decode(row[0]).text, row[2]
+
+    def items(self, conversation: str, before: int | None, limit: int) -> list[Item]:
+        """Newest items below a sequence, oldest first."""
+        rows = self.db.execute(
+            "SELECT body FROM item WHERE conversation = ? AND seq < ? ORDER BY seq DESC, place DESC LIMIT ?",
+            (conversation, before if before is not None else 2**62, limit),
+        ).fetchall()
+        found = [_items.decode(row[0]) for row in reversed(rows)]
+        if len(found) == limit and found[0].seq != found[-1].seq:
+            # Siblings of one sequence stay together: the oldest one may be cut, so it comes with the next page.
+            found = [item for item in found if item.seq != found[0].seq]
+        return found
+
+    def bodies_with(self, conversation: str, text: str) -> list[Item]:
+        """Items of a conversation whose encoded form holds `text` (a digest: letters and digits)."""
+        rows = self.db.execute(
+            "SELECT body FROM item WHERE conversation = ? AND instr(body, CAST(? AS BLOB)) > 0 LIMIT 5",
+            (conversation, text),
+        ).fetchall()
+        return [_items.decode(row[0]) for row in rows]
+
+    def items_after(self, conversation: str, after: int, limit: int) -> list[Item]:
+        """Items above a sequence, oldest first."""
+        rows = self.db.execute(
+            "SELECT body FROM item WHERE conversation = ? AND seq > ? ORDER BY seq, place LIMIT ?",
+            (conversation, after, limit),
+        ).fetchall()
+        return [_items.decode(row[0]) for row in rows]
+
+    def items_changed(self, conversation: str, since: int) -> list[Item]:
+        """Items whose last change is after a sequence, by that change, at most 200."""
+        rows = self.db.execute(
+            "SELECT body FROM item WHERE conversation = ? AND rev > ? ORDER BY rev, seq, place LIMIT 200",
+            (conversation, since),
+        ).fetchall()
+        return [_items.decode(row[0]) for row in rows]
+
+    def index_words(self, conversation: str, text: str) -> None:
+        if text.strip():
+            self.db.execute("INSERT INTO words (text, conversation) VALUES (?, ?)", (text[:100_000], conversation))
+
+    def search(self, text: str, limit: int) -> list[str]:
+        """Conversations that hold every word of `text` (any script, parts of words) in one message, name or address, newest first."""
+        parts = text.split()[:10]
+        if not parts:
+            return []
+        long = [part for part in parts if len(part) >= 3]
+        clauses, values = [], []
+        if long:
+            clauses.append("words MATCH ?")
+            values.append(" ".join('"' + part.replace('"', '""') + '"' for part in long))
+        for part in parts:
+            if len(part) < 3:
+                clauses.append("text LIKE ? ESCAPE '\\'")
+                escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+                values.append(f"%{escaped}%")
+        found: dict[str, None] = {}
+        # By rowid, never by rank: 0.2 to 1.3 ms against 751 ms at a million rows.
+        query = f"SELECT conversation FROM words WHERE {' AND '.join(clauses)} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
+        for (conversation,) in self.db.execute(query, (*values, limit * 20)):
+            found.setdefault(conversation)
+            if len(found) >= limit:
+                break
+        return list(found)
+
+    # hints and the ledger
+
+    def hint(self, kind: str, value: str, conversation: str, message: str) -> None:
+        self.db.execute("INSERT OR REPLACE INTO hint VALUES (?, ?, ?, ?)", (kind, value, conversation, message))
+
+    def hinted(self, kind: str, value: str) -> list[tuple[str, str]]:
+        """(conversation, message) pairs, to be confirmed against the aggregate they point to."""
+        return self.db.execute(
+            "SELECT conversation, message FROM hint WHERE kind = ? AND value = ? LIMIT 20", (kind, value)
+        ).fetchall()
+
+    def apply_item(self, item: str, channel: str, conversation: str) -> None:
+        self.db.execute("INSERT OR IGNORE INTO applied VALUES (?, ?, ?)", (item, channel, conversation))
+
+    def is_applied(self, item: str) -> bool:
+        return self.db.execute("SELECT 1 FROM applied WHERE item = ?", (item,)).fetchone() is not None
+
+    def add_counted(self, channel: str, stored: int, quarantined: int) -> None:
+        self.db.execute(
+            "INSERT INTO counted VALUES (?, ?, ?) ON CONFLICT (channel) DO UPDATE SET stored = stored + excluded.stored, "
+            "quarantined = quarantined + excluded.quarantined",
+            (channel, stored, quarantined),
+        )
+
+    def erase(self, conversation: str) -> None:
+        """Drop everything readable of one conversation."""
+        for statement in (
+            "DELETE FROM item WHERE conversation = ?",
+            "DELETE FROM words WHERE conversation = ?",
+            "DELETE FROM hint WHERE conversation = ?",
+        ):
+            self.db.execute(statement, (conversation,))
+
+    # checks
+
+    def checksum(self) -> str:
+        """SHA-256 over every row but the position: two models of the same log agree in it."""
+        digest = hashlib.sha256()
+        for table, order in _ORDERED:
+            for row in self.db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+                digest.update(repr((table, row)).encode())
+        return digest.hexdigest()
+
+    def ids(self, where: str, values: Iterable[object] = (), limit: int = 1_000, offset: int = 0) -> list[str]:
+        """Ids of conversations by a condition written in this package, never from outside."""
+        query = f"SELECT id FROM conversation WHERE {where} LIMIT ? OFFSET ?"  # noqa: S608
+        return [row[0] for row in self.db.execute(query, (*values, limit, offset))]
+
+    def count(self, where: str, values: Iterable[object] = ()) -> int:
+        row = self.db.execute(f"SELECT COUNT(*) FROM conversation WHERE {where}", tuple(values)).fetchone()  # noqa: S608
+        return int(row[0])
+
+
+_ORDERED = (
+    ("aggregate", "kind, id"),
+    ("conversation", "id"),
+    ("item", "seq, place"),
+    ("hint", "kind, value, conversation"),
+    ("applied", "item"),
+    ("counted", "channel"),
+    ("words", "rowid"),
+)

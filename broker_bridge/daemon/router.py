@@ -1,0 +1,177 @@
+"""The leader's work: offers to agents, and timers.
+
+Law: only the holder of the lease `leader` acts; two leaders at once do no harm, because an offer is a fact with an expected sequence. A
+conversation is offered to one agent at a time; an offer that nobody answered goes back and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.facts import Entry
+from broker_bridge.core.conversation import QUEUED, Conversation
+from broker_bridge.core.routing.least_loaded import Candidate
+from broker_bridge.daemon.follower import News
+from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.states import CONV, States
+from broker_bridge.daemon.wire import BusError
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 1.0
+MOST_A_ROUND = 500
+
+
+class Router:
+    """Offers what waits to who has room. `run` must be running."""
+
+    def __init__(
+        self,
+        *,
+        writer: LogWriter,
+        states: States,
+        model: ReadModel,
+        staff: Staff,
+        offer_timeout_s: int,
+        now_ms: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]],
+        policy: str = "least_loaded",
+    ) -> None:
+        """`policy`: a module of core.routing. `offer_timeout_s` 0 = nothing is offered, agents take from the queue."""
+        self._writer = writer
+        self._states = states
+        self._model = model
+        self._staff = staff
+        self._offer_timeout_ms = offer_timeout_s * 1000
+        self._now_ms = now_ms
+        self._sleep = sleep
+        self._policy: Any = importlib.import_module(f"broker_bridge.core.routing.{policy}")
+        self._given_ms: dict[str, int] = {}
+        self._wake = asyncio.Event()
+        self.is_leader = False
+        self.offered = 0
+
+    def noticed(self, news: list[News]) -> None:
+        """The follower's listener."""
+        if self.is_leader and any(one.kind == CONV for one in news):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Route until cancelled: at news, and once a second for timers and presence."""
+        while True:
+            try:
+                async with asyncio.timeout(ROUND_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            if self.is_leader:
+                try:
+                    await self._end_offers()
+                    await self._offer()
+                except (Overloaded, Blocked, BusError) as error:
+                    log.warning("routing waits", extra={"error": type(error).__name__})
+                    await self._sleep(1.0)
+            await self._sleep(0.02)
+
+    async def _end_offers(self) -> None:
+        now_ms = self._now_ms()
+        for name in self._model.ids("offered_to <> '' AND offer_until_ms <= ?", (now_ms,), MOST_A_ROUND):
+
+            def over(state: Conversation) -> f.ConversationFact | None:
+                if state.offer is None or state.offer.until_ms > self._now_ms():
+                    return None
+                return f.OfferEnded(agent=state.offer.agent, reason="expired")
+
+            await self._append(name, "timer", over)
+
+    def _candidates(self) -> list[Candidate]:
+        loads: Counter[str] = Counter()
+        for owner, count in self._model.db.execute(
+            "SELECT owner, COUNT(*) FROM conversation WHERE owner <> '' AND status = 'owned' GROUP BY owner"
+        ):
+            loads[owner] += count
+        for agent, count in self._model.db.execute(
+            "SELECT offered_to, COUNT(*) FROM conversation WHERE offered_to <> '' GROUP BY offered_to"
+        ):
+            loads[agent] += count
+        return [
+            Candidate(
+                agent=name,
+                queues=one.queues,
+                is_ready=self._staff.presence(name).state == "ready",
+                load=loads[name],
+                capacity=one.capacity,
+                idle_since_ms=self._given_ms.get(name, 0),
+            )
+            for name, one in self._staff.active.items()
+            if one.role == "agent"
+        ]
+
+    async def _offer(self) -> None:
+        if not self._offer_timeout_ms:
+            return
+        waiting = self._model.ids(
+            "status = 'queued' AND offered_to = '' ORDER BY waiting_since_ms IS NULL, waiting_since_ms",
+            (),
+            MOST_A_ROUND,
+        )
+        if not waiting:
+            return
+        candidates = {one.agent: one for one in self._candidates()}
+        if not any(one.is_ready and one.load < one.capacity for one in candidates.values()):
+            return
+        for name in waiting:
+            state: Conversation = self._states.cell(CONV, name).state
+            last = state.last_owner or self._last_agent(state)
+            choice = self._policy.choose(candidates.values(), state.queue, last, state.declined, self._now_ms())
+            if choice is None:
+                continue
+            taken = candidates[choice.agent]
+
+            def offer(state: Conversation, choice: Any = choice) -> f.ConversationFact | None:
+                if state.status != QUEUED or state.offer is not None:
+                    return None
+                until_ms = self._now_ms() + self._offer_timeout_ms
+                return f.Offered(agent=choice.agent, until_ms=until_ms, reason=choice.reason)
+
+            if await self._append(name, "router", offer):
+                self.offered += 1
+                self._given_ms[taken.agent] = self._now_ms()
+                candidates[taken.agent] = Candidate(
+                    agent=taken.agent,
+                    queues=taken.queues,
+                    is_ready=True,
+                    load=taken.load + 1,
+                    capacity=taken.capacity,
+                    idle_since_ms=self._now_ms(),
+                )
+
+    def _last_agent(self, state: Conversation) -> str:
+        """Who served this customer last, in an earlier case."""
+        for name in self._model.ids("customer = ? AND id <> ? ORDER BY last_ms DESC", (state.customer, state.id), 5):
+            earlier: Conversation = self._states.cell(CONV, name).state
+            if earlier.owner or earlier.last_owner:
+                return earlier.owner or earlier.last_owner
+        return ""
+
+    async def _append(self, name: str, by: str, make: Callable[[Conversation], f.ConversationFact | None]) -> bool:
+        async with self._writer.hold((CONV, name)) as cells:
+
+            def decision() -> tuple[dict[int, tuple[Entry, str]], bool]:
+                state: Conversation = cells[0].state
+                fact = make(state)
+                if fact is None:
+                    return {}, False
+                return {0: (Entry(at_ms=self._now_ms(), by=by, facts=(fact,)), state.customer)}, True
+
+            _, is_done = await self._writer.decide(cells, "", decision)
+        return is_done

@@ -1,0 +1,180 @@
+"""`broker-bridge run`: start, say so, work, stop in order.
+
+Law: exit 0 after SIGTERM or SIGINT with everything written; 70 when the broker's connection is gone for good (the service manager starts
+again); 69 when there is no broker; 78 when the configuration cannot work. Nothing is heard before the log has been read to its head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from broker_bridge.daemon import accounts, broker, sdnotify
+from broker_bridge.daemon.bridge import Bridge
+from broker_bridge.daemon.broker import Broker, BrokerError, BrokerSettings
+from broker_bridge.daemon.bus import Bus, BusError, Refused
+from broker_bridge.daemon.config import Config
+from broker_bridge.daemon.metrics import CONTENT_TYPE, Metrics
+from broker_bridge.daemon.secrets import Secrets, kept, site_key
+from broker_bridge.daemon.streams import Unfit
+from broker_bridge.daemon.vitals import Vitals
+
+log = logging.getLogger(__name__)
+
+UNAVAILABLE, BROKEN, CONFIG = 69, 70, 78
+BRIDGE_SEED = "bridge.seed"
+ENDPOINT = "endpoint.json"
+"""In the state directory: where the running bridge's broker and web server are, for the other commands."""
+
+
+def bridge_seed(config: Config, secrets: Secrets) -> str:
+    """The bridge's own seed: by reference for an external broker, else made once. Raises SecretError."""
+    if not config.broker.is_embedded:
+        return secrets.get(config.broker.seed)
+    return kept(config.state_dir / BRIDGE_SEED, lambda: accounts.make_seed().seed)
+
+
+def broker_settings(config: Config, secrets: Secrets, seed: str) -> BrokerSettings:
+    """What the embedded broker is told. Agents come from the log, once it is read."""
+    said = config.broker
+    return BrokerSettings(
+        state_dir=config.state_dir / "broker",
+        bridges=(accounts.public_of(seed),),
+        host=said.host,
+        port=said.port,
+        max_file_bytes=said.max_store_bytes,
+        store_key=secrets.get(said.store_key) if said.store_key else None,
+    )
+
+
+async def serve(config: Config) -> int:
+    """Run until told to stop; gives the exit code. Raises SecretError."""
+    config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secrets = Secrets(config.path.parent)
+    key = site_key(config.state_dir, config.site.key, secrets)
+    seed = bridge_seed(config, secrets)
+    embedded = Broker(broker_settings(config, secrets, seed), _progress) if config.broker.is_embedded else None
+    try:
+        if embedded is not None:
+            await embedded.start()
+        return await _work(config, secrets, key, seed, embedded)
+    except BrokerError as error:
+        return _say(str(error), UNAVAILABLE)
+    finally:
+        if embedded is not None:
+            await embedded.stop()
+
+
+async def _work(config: Config, secrets: Secrets, key: bytes, seed: str, embedded: Broker | None) -> int:
+    url: str | Sequence[str] = embedded.url if embedded else [part.strip() for part in config.broker.url.split(",")]
+    try:
+        bus = await Bus.connect(
+            url, seed=seed, name="bridge", inbox_prefix=accounts.INBOX_BRIDGE, on_closed=_end_at_once
+        )
+    except Refused as error:
+        return _say(str(error), CONFIG)
+    except BusError as error:
+        return _say(str(error), UNAVAILABLE)
+    try:
+        if embedded is not None:
+            broker.check_synced(await embedded.varz(), allow_unsynced=config.broker.allow_unsynced)
+        bridge = Bridge(config, secrets, key, bus)
+        try:
+            await bridge.open(_progress)
+        except Unfit as error:
+            return _say(str(error), CONFIG)
+        except OSError as error:
+            return _say(
+                f"the web server cannot listen on {config.web.host}:{config.web.port}: {error.strerror}", UNAVAILABLE
+            )
+        except BusError as error:
+            return _say(f"the broker does not do its part: {error}", UNAVAILABLE)
+        await _run(config, bridge, embedded, url)
+        return 0
+    finally:
+        await bus.close()
+
+
+async def _run(config: Config, bridge: Bridge, embedded: Broker | None, url: str | Sequence[str]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, bridge.stop)
+
+    async def tell_agents() -> None:
+        if embedded is not None:
+            await embedded.set_agents(
+                accounts.AgentUser(name, one.public_key) for name, one in bridge.staff.active.items()
+            )
+
+    bridge.on_agents = tell_agents
+    await tell_agents()
+    endpoint = {"broker": url if isinstance(url, str) else ",".join(url), "web": bridge.web.url, "pid": os.getpid()}
+
+    def ready() -> None:
+        _write_endpoint(config.state_dir / ENDPOINT, endpoint)
+        sdnotify.ready(f"ready at {bridge.web.url}")
+        chat = bridge.chat_url
+        print(
+            f"broker-bridge: ready. broker {endpoint['broker']}, web {bridge.web.url}"
+            + (f", chat {chat}" if chat else "")
+        )
+        for problem in bridge.problems:
+            print(f"broker-bridge: {problem}", file=sys.stderr)
+        sys.stdout.flush()
+
+    vitals = Vitals(bridge)
+    metrics = Metrics(vitals)
+    watchdog = asyncio.create_task(_watchdog(bridge))
+    try:
+        await bridge.run(ready, vitals.health, lambda: (metrics.render(), CONTENT_TYPE))
+    finally:
+        sdnotify.stopping()
+        watchdog.cancel()
+        await asyncio.wait([watchdog])
+        bridge.model.close()
+
+
+async def _watchdog(bridge: Bridge) -> None:
+    """Pings the service manager, but only after a round trip to the broker."""
+    every_s = sdnotify.watchdog_every_s()
+    while every_s is not None:
+        try:
+            await bridge.bus.flush()
+        except BusError:
+            log.warning("no round trip to the broker")
+        else:
+            sdnotify.watchdog()
+        await asyncio.sleep(every_s)
+
+
+def _write_endpoint(path: Path, endpoint: dict[str, object]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(endpoint), "utf-8")
+    fresh.chmod(0o600)
+    fresh.replace(path)
+
+
+def _progress(text: str) -> None:
+    log.info("starting", extra={"step": text})
+    sdnotify.status(text)
+
+
+def _end_at_once() -> None:
+    log.error("the connection to the broker ended for good")
+    os._exit(BROKEN)
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"broker-bridge: {sentence}", file=sys.stderr)
+    return code
+
+
+def main(config: Config) -> int:
+    """Run the bridge of this configuration; gives the exit code. Raises SecretError."""
+    return asyncio.run(serve(config))
