@@ -78,7 +78,7 @@ log = logging.getLogger(__name__)
 PING_INTERVAL_S = 5
 MAX_OUTSTANDING_PINGS = 2
 RECONNECT_WAIT_S = 1.0
-MAX_REFUSALS = 4
+MAX_REFUSALS = 3
 """Reconnects in a row that are refused for bad credentials, before the connection counts as ended."""
 
 
