@@ -135,7 +135,11 @@ def _window(args: argparse.Namespace) -> int:
         if not sys.stdin.isatty() or not sys.stdout.isatty():
             return _fail("the window needs a terminal", EX_USAGE)
         opening.log_to(where.log)
-        return int(_part("agent_tui.app").run(desk))
+        from agent_tui.app import OneWindow
+
+        window = OneWindow(desk.place, desk.link, keys=desk.keys, theme=chosen.theme, remember=desk.remember_looks)
+        window.run()
+        return window.return_code or EX_OK
     finally:
         desk.close()
 

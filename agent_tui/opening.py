@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from agent_tui.keeper import Keeper, Ring
 from agent_tui.keys import KeyTable, table
 from agent_tui.model import kept
@@ -28,7 +30,7 @@ from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.linked import LinkStatus, Listener
 from agent_tui.model.notifyrules import Terminal, terminal
 from agent_tui.model.outbox import Outbox
-from agent_tui.settings import DeskPaths, Paths, Settings, wants_ascii
+from agent_tui.settings import DeskPaths, Paths, Settings, remember, remembered, wants_ascii
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.ids import Mint
 
@@ -81,6 +83,14 @@ class Opening:
         )
         self.place.link = link
         return link
+
+    def remember_looks(self, theme: str, is_ascii: bool) -> None:
+        """What was chosen by a key, for the next start; settings.toml wins over it."""
+        known = msgspec.structs.replace(remembered(self.paths), theme=theme, ascii=is_ascii)
+        try:
+            remember(self.paths, known)
+        except OSError as error:
+            logging.getLogger(__name__).warning("looks not remembered", extra={"errno": error.errno})
 
     def save_snapshot(self) -> None:
         """Keep the rows for the first paint of the next start. A disk that does not take them costs only that."""
