@@ -2,8 +2,9 @@
 
 Law: all or none, and members are contiguous in the stream. A batch id is used once: a repeated batch is a new batch whose members
 carry the same message ids, so that the stream itself refuses what it has (10201). Members on one subject all carry the sequence from
-before the batch; on the wire only the first does (the server, 2.15.1, refuses it on the others with 10164). Measured with a sync on every write: 2,000 to 4,700
-messages/s one by one, 10,000 to 15,000/s at 256 a batch. Headers from the server's batch protocol (nats-server 2.12 and later).
+before the batch; on the wire only the first does (the server, 2.15.1, refuses it on the others with 10164). Measured with a sync
+on every write: 2,000 to 4,700 messages/s one by one, 10,000 to 15,000/s at 256 a batch. Headers from the server's batch protocol
+(nats-server 2.12 and later).
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import random
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import nats
@@ -24,12 +23,10 @@ from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from broker_bridge.daemon import objects
-from broker_bridge.daemon.batch import publish_batch
 from broker_bridge.daemon.kv import Kv
-from broker_bridge.daemon.pull import Follow, Pull, read_all
-from broker_bridge.daemon.service import Handler, Service
+from broker_bridge.daemon.pull import Follow, Pull
 from broker_bridge.daemon.tap import Item
+from broker_bridge.daemon.verbs import BusStats, Verbs
 from broker_bridge.daemon.wire import (
     Arrived,
     BusError,
@@ -47,14 +44,12 @@ from broker_bridge.daemon.wire import (
     TooLarge,
     Unavailable,
     Unknown,
-    api,
-    last_message,
-    stored,
 )
 
 __all__ = [
     "Bus",
     "BusError",
+    "BusStats",
     "Busy",
     "Entry",
     "Follow",
@@ -82,19 +77,6 @@ MAX_REFUSALS = 3
 """Reconnects in a row that are refused for bad credentials, before the connection counts as ended."""
 
 
-@dataclass
-class BusStats:
-    """Counters since the connection was made."""
-
-    reconnects: int = 0
-    published: int = 0
-    duplicates: int = 0
-    unknown: int = 0
-    """Appends and calls that ended in a timeout or a lost connection."""
-    dropped: int = 0
-    """Core messages (`tell`, acks) that were not sent because there was no connection."""
-
-
 class _Attached:
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
@@ -115,7 +97,7 @@ class _Work:
         await asyncio.wait([self._task])
 
 
-class Bus:
+class Bus(Verbs):
     """One connection. Make it with `Bus.connect`, end it with `close`."""
 
     def __init__(self, client: Client, name: str, inbox_prefix: str) -> None:
@@ -226,7 +208,7 @@ class Bus:
         await client.subscribe(f"{bus._answers}.*", cb=bus._on_answer)
         return bus
 
-    # What the parts of the bus are built on (the `Wire` protocol).
+    # What the verbs and the readers are built on (the `Wire` protocol).
 
     @property
     def connected(self) -> bool:
@@ -326,137 +308,6 @@ class Bus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return _Work(task)
-
-    # What the daemon uses.
-
-    async def publish(self, msg: Outgoing, timeout_s: float = 5.0) -> Stored:
-        """Append one message to the stream that holds its subject.
-
-        Raises:
-            Unavailable, Unknown, LostRace, StoreFull, Rejected, TooLarge: see wire.py.
-        """
-        answer = await self.call(msg.subject, msg.body, msg.headers, timeout_s)
-        told = stored(answer.data)
-        self.stats.published += 1
-        self.stats.duplicates += told.duplicate
-        return told
-
-    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> Stored:
-        """Append all or none, in one sync to disk; at most 1,000 messages and 4 MiB. `seq` is the last member's.
-
-        Raises:
-            Busy, SeenBefore, Unavailable, Unknown, LostRace, StoreFull, Rejected, TooLarge: see wire.py.
-        """
-        if len(msgs) == 1:
-            return await self.publish(msgs[0], timeout_s)
-        told = await publish_batch(self, msgs, timeout_s)
-        self.stats.published += len(msgs)
-        return told
-
-    async def last_for(self, subject: str, stream: str) -> tuple[int, bytes] | None:
-        """Sequence and body of the last message on an exact subject, from the stream's leader; None if there is none."""
-        found = await last_message(self, stream, subject)
-        return None if found is None else (found[0], found[1])
-
-    async def subject_messages(
-        self, stream: str, subject: str, *, start_seq: int = 1
-    ) -> list[tuple[int, bytes, dict[str, str]]]:
-        """All messages of one subject in order: sequence, body, headers."""
-        items = await read_all(self, stream, subject, start_seq=start_seq)
-        return [(item.seq, item.body, item.headers) for item in items]
-
-    def pull(self, stream: str, durable: str, *, batch: int = 256, reset: bool = True) -> Pull:
-        """Read a durable consumer with acks. `reset` starts it at its ack floor, so that nothing comes out of order."""
-        return Pull(self, stream, durable, batch=batch, reset=reset)
-
-    async def follow(self, stream: str, start_seq: int, filter: str | None = None, *, batch: int = 512) -> Follow:
-        """Read a stream in order from `start_seq` on, for ever; when it returns, `pending` is known.
-
-        Raises:
-            Rejected: no such stream.
-            Unknown: the broker does not answer.
-        """
-        config = {"filter_subject": filter} if filter else {}
-        follow = Follow(self, stream, config, start_seq=start_seq, batch=batch)
-        try:
-            await follow.started()
-        except BusError:
-            await follow.close()
-            raise
-        return follow
-
-    async def stream_bounds(self, stream: str) -> tuple[int, int, int]:
-        """First sequence, last sequence and number of messages of a stream."""
-        state = (await api(self, f"STREAM.INFO.{stream}"))["state"]
-        return int(state["first_seq"]), int(state["last_seq"]), int(state["messages"])
-
-    async def stream_created(self, stream: str) -> str:
-        """When the stream was made: it names this stream among all that ever had its name."""
-        return str((await api(self, f"STREAM.INFO.{stream}"))["created"])
-
-    async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
-        """Drop messages of an exact subject, or all below a sequence; gives how many."""
-        request: dict[str, Any] = {}
-        if subject is not None:
-            request["filter"] = subject
-        if before_seq is not None:
-            request["seq"] = before_seq
-        return int((await api(self, f"STREAM.PURGE.{stream}", request, 60.0)).get("purged", 0))
-
-    async def serve(
-        self,
-        subject: str,
-        queue: str,
-        handler: Handler,
-        *,
-        workers: int = 64,
-        backlog: int = 1024,
-        busy: bytes = b"",
-        broken: bytes = b"",
-    ) -> Service:
-        """Answer requests on `subject`, shared with the other members of `queue`; close the result to stop.
-
-        At most `workers` handlers run at once; past `backlog` waiting requests the answer is `busy`, after a bug `broken`.
-        """
-        service = Service(self, handler, workers=workers, backlog=backlog, busy=busy, broken=broken)
-        await service.open(subject, queue)
-        return service
-
-    async def request(self, subject: str, body: bytes, timeout_s: float = 5.0) -> bytes:
-        """Ask whoever serves `subject`.
-
-        Raises:
-            Unavailable: nobody serves it, or no connection.
-            Unknown: no answer in time.
-        """
-        return (await self.call(subject, body, timeout_s=timeout_s)).data
-
-    async def tell(self, subject: str, body: bytes) -> None:
-        """Publish without an answer (feeds, beats, signals). Without a connection it is dropped and counted."""
-        with contextlib.suppress(Unavailable):
-            await self.send(subject, body)
-
-    async def listen(self, subject: str, handler: Callable[[str, bytes], None], queue: str = "") -> Closable:
-        """Call `handler(subject, body)` for each core message; it must only take note and return."""
-        return await self.attach(subject, lambda message: handler(message.subject, message.data), queue)
-
-    async def kv(self, bucket: str, *, ttl_s: float | None = None, history: int = 1, replicas: int = 1) -> Kv:
-        """Open a bucket, making it if it is not there."""
-        return await Kv.open(self, bucket, ttl_s=ttl_s, history=history, replicas=replicas)
-
-    async def put_object(
-        self, bucket: str, name: str, data: bytes | Sequence[bytes], *, is_sealed: bool = False
-    ) -> None:
-        """Keep `data` under `name`, its digest (or that of what is sealed in it): putting it again does nothing."""
-        await objects.put(self, bucket, name, data, is_sealed=is_sealed)
-
-    async def get_object(self, bucket: str, name: str, *, is_sealed: bool = False) -> bytes | None:
-        """The bytes kept under `name`, checked against their digest unless sealed; None if there are none."""
-        return await objects.get(self, bucket, name, is_sealed=is_sealed)
-
-    async def delete_object(self, bucket: str, name: str) -> None:
-        """Drop what is kept under `name`, if anything."""
-        await objects.delete(self, bucket, name)
 
     async def flush(self, timeout_s: float = 5.0) -> None:
         """Wait until the broker has seen everything that was sent.

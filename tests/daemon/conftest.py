@@ -1,4 +1,4 @@
-"""Real brokers for the daemon's tests: `broker` for one test alone, `shared_broker` for a file of tests that keep out of each other's way."""
+"""Real brokers for the daemon's tests: `broker` for one test alone, `shared_broker` for a file whose tests keep apart."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -57,7 +57,7 @@ async def test_a_take_over_gives_what_was_not_acknowledged_again_in_order(bus: B
     """Without the reset of the consumer the unacknowledged ones would come last."""
     await fill(bus, 20)
     first = bus.pull("IN", "in-00", batch=12)
-    items = []
+    items: list[Item] = []
     while len(items) < 12:
         items += await first.some(12 - len(items))
     for item in items[:4]:
@@ -133,7 +133,7 @@ async def test_large_messages_stay_below_what_the_server_lets_a_connection_hold(
     for number in range(20):
         await bus.publish(Outgoing("cc.in.mail.help.0", b"%d " % number + b"x" * 800_000))
     pull = bus.pull("IN", "in-00")
-    numbers = []
+    numbers: list[int] = []
     while len(numbers) < 20:
         for item in await asyncio.wait_for(pull.some(), 15):
             numbers.append(int(item.body.split()[0]))

@@ -30,11 +30,11 @@ async def test_only_one_holds_a_lease_until_it_is_given_back(bus: Bus) -> None:
     ours, theirs = Lease(kv, "in.0", "one", clock), Lease(kv, "in.0", "two", clock)
     assert await ours.acquire()
     assert not await theirs.acquire()
-    assert ours.may_work and not theirs.may_work
+    assert (ours.may_work, theirs.may_work) == (True, False)
     assert await ours.renew()
     await ours.release()
-    assert not ours.may_work
     assert await theirs.acquire()
+    assert (ours.may_work, theirs.may_work) == (False, True)
     assert theirs.epoch > 0 and ours.epoch == 0
 
 
@@ -204,4 +204,4 @@ def test_the_times_leave_a_gap_between_stopping_and_running_out() -> None:
     timing = LeaseTiming()
     assert timing.renew_s < timing.stop_s < timing.life_s
     with pytest.raises(TypeError):
-        LeaseTiming(30.0)  # type: ignore[misc]
+        LeaseTiming(30.0)  # type: ignore[call-arg]
