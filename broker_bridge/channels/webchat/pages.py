@@ -24,9 +24,8 @@ _PARTS = ("words.js", "wire.js", "thread.js", "uploads.js", "widget.js")
 class Pages:
     """GET /chat and GET /chat/widget.js."""
 
-    def __init__(self, settings: ChatSettings, prefix: str) -> None:
-        """`prefix` is the path of the page, as `/chat`; the script lies under it.
-
+    def __init__(self, settings: ChatSettings) -> None:
+        """
         Raises:
             ValueError: an origin on the list is not `scheme://host[:port]`.
         """
@@ -35,7 +34,7 @@ class Pages:
                 raise ValueError(f"webchat origin {origin!r} is not of the form https://shop.example")
         self._ancestors = " ".join(("'self'", *settings.origins))
         page = Template(_read("page.html"))
-        script = html.escape(f"{prefix.rpartition('/')[2]}/widget.js")
+        script = html.escape(f"{settings.path.rpartition('/')[2]}/widget.js")
         self._page = page.substitute(title=html.escape(settings.title), script=script).encode()
         self._widget = _bundle(settings).encode()
         self._tag = f'"{hashlib.sha256(self._widget).hexdigest()[:24]}"'

@@ -34,23 +34,21 @@ class Sockets:
         *,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
-        prefix: str = "/chat",
     ) -> None:
-        """`keys` sign session tokens: the first signs, all verify. `now_ms` is Unix time. `prefix` is the page's path.
+        """`keys` sign session tokens: the first signs, all verify. `now_ms` is Unix time.
 
         Raises:
             ValueError: no usable key, or an origin that is none.
         """
         self._house = House(desk, settings, Signer(keys), now_ms, monotonic_s)
-        self._prefix = prefix
-        self._pages = Pages(settings, prefix)
+        self._pages = Pages(settings)
         self._files = Files(self._house)
         self._visitors: dict[str, set[Visitor]] = {}
         self._open: set[Visitor] = set()
 
     def routes(self) -> list[BaseRoute]:
         """What the web application mounts. The widget finds the others beside its own address."""
-        prefix = self._prefix
+        prefix = self._house.settings.path
         return [
             Route(prefix, self._pages.page),
             Route(f"{prefix}/widget.js", self._pages.widget),
@@ -113,7 +111,7 @@ class Sockets:
         return tuple(self._visitors.get(session, ()))
 
     async def _socket(self, socket: WebSocket) -> None:
-        address = address_key(socket.client.host if socket.client else "")
+        address = address_key(self._host(socket))
         status, code, reason = self._refusal(socket, address)
         if status:
             log.info("socket refused code=%s", code)
@@ -129,6 +127,11 @@ class Sockets:
                 self._open.discard(visitor)
         finally:
             self._house.seats.free(address)
+
+    def _host(self, socket: WebSocket) -> str:
+        if self._house.settings.is_behind_proxy:
+            return socket.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return socket.client.host if socket.client else ""
 
     def _refusal(self, socket: WebSocket, address: str) -> tuple[int, str, str]:
         headers = socket.headers

@@ -112,8 +112,9 @@ class Thread {
   }
 
   #file(file) {
-    const facts = el("span", {}, `${sizeWords(file.size_bytes, this.words.lang)}  ${file.digest ? this.words.fill("save") : ""}`);
-    const button = el("button", { type: "button", class: "file", onclick: () => this.acts.save(file) }, el("u", {}, clean(file.name)), facts);
+    const facts = [el("u", {}, clean(file.name)), el("span", {}, sizeWords(file.size_bytes, this.words.lang))];
+    if (file.digest) facts.push(el("span", { class: "keep" }, this.words.fill("save")));
+    const button = el("button", { type: "button", class: "file", onclick: () => this.acts.save(file) }, ...facts);
     button.disabled = !file.digest;
     const holder = el("div", {}, button);
     if (file.digest && /^image\/(png|jpeg|gif|webp)$/.test(file.media_type) && file.size_bytes < 4e6) this.#preview(file, holder);
@@ -132,7 +133,7 @@ class Thread {
   /** What is not stored yet comes last, in the order it was written. */
   #placeOf(entry) { return entry.fate ? Infinity : entry.place; }
 
-  /** Order, days, who heads a group, and the fate of the last own message of each group. */
+  /** Order, days, who heads a group, and the fate of the last own message of each group and of all that waits. */
   #arrange() {
     const inOrder = [...this.entries.values()].sort((a, b) => this.#placeOf(a) - this.#placeOf(b) || a.arrival - b.arrival);
     inOrder.forEach((entry, index) => {
@@ -144,7 +145,9 @@ class Thread {
       entry.day.textContent = this.#dayWords(entry.at_ms);
       entry.row.classList.toggle("first-ever", index === 0);
       entry.row.classList.toggle("joined", !isNewDay && this.#isTogether(before, entry));
-      if (entry.isYou) this.#showFate(entry, !after || !this.#isTogether(entry, after));
+      if (!entry.isYou) return;
+      const isLastOfItsKind = !after || !this.#isTogether(entry, after) || Boolean(entry.fate) !== Boolean(after.fate);
+      this.#showFate(entry, isLastOfItsKind);
     });
   }
 

@@ -7,6 +7,7 @@ class Uploads {
     this.wire = wire;
     this.on = on;
     this.waiting = new Map();
+    this.own = new Map(); // what was chosen on this page: shown without asking the server, which has it a moment later
   }
 
   /** Why `file` cannot go, as a key of the words, or null. */
@@ -48,6 +49,7 @@ class Uploads {
     let answer = null;
     try { answer = JSON.parse(request.responseText); } catch { /* no answer of ours */ }
     if (request.status !== 200 || !answer || !answer.receipt) return this.#failed(id, answer);
+    this.own.set(answer.file.digest, this.waiting.get(id));
     this.waiting.delete(id);
     this.wire.send({ id, text: "", token: answer.receipt, file: answer.file });
     this.on.done(id, answer.file);
@@ -60,6 +62,7 @@ class Uploads {
 
   /** An object URL of a file of this chat, or null. */
   async fetch(file) {
+    if (this.own.has(file.digest)) return URL.createObjectURL(this.own.get(file.digest));
     const session = this.wire.store.get("session") || "";
     try {
       const answer = await fetch(`${this.base}/file/${encodeURIComponent(file.digest)}`, { headers: { Authorization: `Bearer ${session}` } });

@@ -22,7 +22,7 @@ from tests.until import until
 KEY = b"a signing key for tests only"
 SHOP = "https://shop.example"
 
-EMBEDDING = """<!doctype html><html lang="en"><title>Shop</title>
+EMBEDDING = """<!doctype html><html lang="en"><title>Shop</title><meta name="viewport" content="width=device-width">
 <style>* { color: red !important; font: 40px serif !important; } section { display: none !important }</style>
 <h1>Shop</h1><script src="/chat/widget.js" defer></script></html>"""
 

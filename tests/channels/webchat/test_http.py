@@ -50,7 +50,7 @@ async def test_the_script_is_fetched_once(site: Site) -> None:
 
 def test_an_origin_that_is_none_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="shop.example"):
-        Pages(ChatSettings(origins=("https://shop.example; script-src *",)), "/chat")
+        Pages(ChatSettings(origins=("https://shop.example; script-src *",)))
 
 
 async def test_a_file_is_uploaded_said_and_fetched_by_its_owner_alone(site: Site) -> None:
