@@ -18,7 +18,21 @@ from broker_bridge.core import conversation as conv
 from broker_bridge.core import delivery, inbound, outbound, thread, views, wishes
 from broker_bridge.core.decision import Facts
 from broker_bridge.core.handle import begin as new_handle
-from tests.core.world import ACTORS, ANNA, BOB, CASE, HOUSE, NAMED, SOURCE, Case, said, stored, unreadable
+from tests.core.world import (
+    ACTORS,
+    ANNA,
+    BOB,
+    CASE,
+    HOUSE,
+    NAMED,
+    OPENED,
+    SOURCE,
+    Case,
+    received,
+    said,
+    stored,
+    unreadable,
+)
 
 VERBS = (*views.VERBS, "see")
 AGENTS = st.sampled_from(ACTORS)
@@ -39,9 +53,12 @@ class Story(RuleBasedStateMachine):
         self.commands = 0
         self.is_idempotent = False
 
-    @initialize(is_idempotent=st.booleans())
-    def channel(self, is_idempotent: bool) -> None:
+    @initialize(is_idempotent=st.booleans(), is_owned=st.booleans())
+    def begins(self, is_idempotent: bool, is_owned: bool) -> None:
         self.is_idempotent = is_idempotent
+        if is_owned:
+            self.append(OPENED, received("first"), f.Queued(queue="orders"), by="clerk")
+            self.append(f.Accepted(agent="maya", epoch=1), by="agent:maya")
 
     def append(self, *facts: ConversationFact, by: str = "test", command: str = "") -> None:
         self.case.add(*facts, by=by, command=command)
@@ -145,9 +162,22 @@ class Story(RuleBasedStateMachine):
         assert self.case.state.offer is not None
         self.append(f.OfferEnded(agent=self.case.state.offer.agent, reason="expired"), by="timer")
 
-    @precondition(lambda self: self.case.state.out)
+    @precondition(lambda self: self.case.state.owner)
     @rule()
-    def dispatch_looks(self) -> None:
+    def the_owner_replies(self) -> None:
+        owner = next(one for one in ACTORS if one.agent == self.case.state.owner)
+        self.wishes_something(owner, "reply", 0, False, True, 50)
+
+    @precondition(lambda self: self.case.state.stuck and self.case.state.owner)
+    @rule()
+    def the_owner_sends_again(self) -> None:
+        owner = next(one for one in ACTORS if one.agent == self.case.state.owner)
+        self.wishes_something(owner, "send_again", 0, False, True, 50)
+
+    @precondition(lambda self: self.case.state.out)
+    @rule(is_later=st.booleans())
+    def dispatch_looks(self, is_later: bool) -> None:
+        self.case.now_ms += 400_000 * is_later
         step, out, _ = outbound.next_step(self.case.state, self.is_idempotent, self.case.now_ms)
         if step == outbound.CLAIM:
             assert out is not None
@@ -265,4 +295,4 @@ class Story(RuleBasedStateMachine):
 
 
 TestStory = Story.TestCase
-TestStory.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestStory.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -159,7 +159,7 @@ def _transfer(**changes: str | None) -> c.Transfer:
         (lambda case: _transfer(to_queue="nowhere"), "bad", "no queue nowhere"),
         (lambda case: _transfer(to_agent="maya"), "bad", "already"),
         (lambda case: c.Close(id="w", conversation=CASE, disposition="whatever"), "bad", "solved, spam"),
-        (lambda case: c.SendAgain(id="w", conversation=CASE, message="message-1"), "late", "not waiting"),
+        (lambda case: c.SendAgain(id="w", conversation=CASE, message="message-first"), "late", "not waiting"),
         (
             lambda case: c.Describe(id="w", conversation=CASE, customer="cust", field="name", text="x"),
             "bad",
@@ -278,7 +278,7 @@ class TestStoppedReply:
     def test_a_second_copy_of_a_mail_stops_nothing(self) -> None:
         case = owned()
         wish = reply(case)
-        case.add(f.DeliveredAgain(message="message-1", item="copy", channel="support"))
+        case.add(f.DeliveredAgain(message="message-first", item="copy", channel="support"))
         assert isinstance(case.decide(wish), Facts)
 
     def test_whoever_looks_again_may_send(self) -> None:

@@ -94,7 +94,7 @@ class Case:
 
 
 def queued() -> Case:
-    return Case().add(OPENED, received("1"), f.Queued(queue="orders"))
+    return Case().add(OPENED, received("first"), f.Queued(queue="orders"))
 
 
 def owned(by: Actor = MAYA) -> Case:
