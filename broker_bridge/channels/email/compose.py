@@ -212,15 +212,14 @@ def _base64(data: bytes) -> bytes:
 
 
 def _file_part(file: Enclosure) -> bytes:
-    """An attachment with its name in the two forms that mail programs look for."""
+    """An attachment with its name in the two forms that mail programs look for; some take whichever stands first."""
     media_type = file.media_type.lower() if _TYPE.fullmatch(file.media_type.lower()) else "application/octet-stream"
     if media_type.startswith(("multipart/", "message/")):
         media_type = "application/octet-stream"
     name = files.clean_name(file.name).encode("utf-8", "replace").decode("utf-8") or "attachment"
     fallback = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name)[:60]
-    disposition = f'attachment; filename="{fallback}"'
-    if fallback != name:
-        disposition += "".join(_extended(name))
+    extended = "".join(_extended(name)) if fallback != name else ""
+    disposition = f'attachment{extended};\r\n filename="{fallback}"'
     head = (
         f"Content-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: {disposition}\r\n\r\n"
     )

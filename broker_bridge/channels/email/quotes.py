@@ -21,7 +21,8 @@ MAX_LINE = 1000
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _MARK = re.compile(r"\s{0,3}>")
 _MANGLED_FROM = re.compile(r">From \S")
-_WROTE = re.compile(rf"(?i)(?<!\w)(?:{words.WROTE})(?!\w)")
+_WROTE = re.compile(rf"(?i)(?<!\w)(?:{words.WROTE})(?!\w)|{words.WROTE_UNSPACED}")
+_THEN_NAME = re.compile(rf"(?i)(?<!\w)(?:{words.WROTE_THEN_NAME})(?:\s+[^\s.!?]+\.?){{1,5}}\s*[:：][\s*_]*$")
 _ENDING = re.compile(r"(?:[:：]|[-–—]{2,})[\s*_]*$")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\"]+@[^\s@<>()\[\]\"]+")
 _CLOCK = re.compile(r"(?i)(?<![\d:])\d{1,2}[:h]\d{2}(?!\d)|\b(?:klo|kl\.?|um|ore)\s*\d{1,2}\.\d{2}(?!\d)")
@@ -181,7 +182,11 @@ def _is_attribution(line: str, *, is_strict: bool) -> bool:
         if not ending or not dated or (_PRONOUN.search(line) and not address):
             return False
         after = line[wrote.end() :] if wrote else ""
-        near_end = wrote is not None and (len(after) <= 4 or bool(_DATE.search(after) or _ADDRESS.search(after)))
+        near_end = wrote is not None and (
+            len(after) <= 4
+            or bool(_DATE.search(after) or _ADDRESS.search(after))
+            or bool(_OPENER.match(line) and _THEN_NAME.search(line))
+        )
         closing = re.search(r"[>)\]]\s*(?:\S+\s*)?[:：][\s*_]*$", line) and _OPENER.match(line)
         return bool((near_end and (address or _CLOCK.search(line))) or (address and closing))
     if wrote and (ending or line.rstrip(" *_").lower().endswith(wrote[0].lower())):

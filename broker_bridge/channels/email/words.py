@@ -19,9 +19,12 @@ WROTE = (
     r"schreef|heeft geschreven|schreef het volgende|"  # Dutch
     r"napisał(?:a|\(a\))?|pisze|"  # Polish
     r"napsal(?:a|\(a\))?|napísal(?:a|\(a\))?|"  # Czech, Slovak
-    r"írta|a scris|yazdı|şunu yazdı|kirjutas|rakstīja|rašė|"  # Hungarian, Romanian, Turkish, Baltic
-    r"写道|寫道|のメール|さんは書きました|님이 작성"  # Chinese, Japanese, Korean
+    r"írta|a scris|yazdı|şunu yazdı|kirjutas|rakstīja|rašė"  # Hungarian, Romanian, Turkish, Baltic
 )
+WROTE_UNSPACED = r"写道|寫道|のメール|さんは書きました|님이 작성"
+"""Chinese, Japanese, Korean: no word ends there."""
+WROTE_THEN_NAME = r"schrieb|skrev|schreef|kirjoitti"
+"""Where the name stands after the word: `Am 2. April um 18:26 schrieb Megan One:`."""
 
 ORIGINAL = (
     r"original message|original e-?mail|original appointment|reply message|"
