@@ -170,23 +170,28 @@ class Keeper:
             return Found(seed=seed, place="environment")
         return None
 
+    def check(self, agent: str, server: str) -> None:
+        """What can be said of the key before the window opens: cheap, without the keyring.
+
+        Raises:
+            KeeperError: the file with it can be read by others.
+        """
+        _from_file(self._paths.desk(agent, server).seed)
+
     def forget(self, agent: str, server: str) -> bool:
         """Remove the seed from the keyring and the disk. True if there was one."""
         path = self._paths.desk(agent, server).seed
         had = path.exists()
         kept.remove(path)
-        ring = self._ring()
-        if ring is not None and self._from_ring(agent, server):
-            from keyring.errors import KeyringError
-
+        if self._from_ring(agent, server):
             try:
-                ring.delete_password(SERVICE, f"{agent}@{server}")
-            except KeyringError as error:
+                self._ring().delete_password(SERVICE, f"{agent}@{server}")
+            except _ring_failures() as error:
                 raise KeeperError("The keyring does not give the key up: remove the entry onewindow there.") from error
             had = True
         return had
 
-    def _ring(self) -> Ring | None:
+    def _ring(self) -> Ring:
         if self._given is not None:
             return self._given
         import keyring
@@ -194,28 +199,26 @@ class Keeper:
         return keyring
 
     def _into_ring(self, agent: str, server: str, seed: str) -> bool:
-        from keyring.errors import KeyringError
-
-        ring = self._ring()
         user = f"{agent}@{server}"
-        if ring is None:
-            return False
         try:
+            ring = self._ring()
             ring.set_password(SERVICE, user, seed)
             return ring.get_password(SERVICE, user) == seed
-        except KeyringError:
+        except _ring_failures():
             return False
 
     def _from_ring(self, agent: str, server: str) -> str | None:
-        from keyring.errors import KeyringError
-
-        ring = self._ring()
-        if ring is None:
-            return None
         try:
-            return ring.get_password(SERVICE, f"{agent}@{server}")
-        except KeyringError:
+            return self._ring().get_password(SERVICE, f"{agent}@{server}")
+        except _ring_failures():
             return None
+
+
+def _ring_failures() -> tuple[type[Exception], ...]:
+    """How a keyring says that it is not there, is locked, or is set up wrongly: the same to us."""
+    from keyring.errors import KeyringError
+
+    return (KeyringError, ImportError, OSError, RuntimeError, ValueError)
 
 
 def _from_file(path: Path) -> str | None:

@@ -16,6 +16,7 @@ from itertools import count
 
 import msgspec
 import nats.errors
+import nkeys
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -109,6 +110,9 @@ class _Wire:
                 await self._client.subscribe(subjects.view(self._agent) + ".>", cb=on_feed)
                 # The server's word on the subscriptions comes before its pong.
                 await self._client.flush(timeout=max(1, int(timeout_s)))
+        except (nkeys.NkeysError, ValueError) as error:
+            # A seed or an address that nobody checked before: no waiting makes it right.
+            raise _Denied from error
         except (nats.errors.Error, OSError, TimeoutError) as error:
             if self.is_denied or "authorization violation" in str(error).lower():
                 raise _Denied from error
@@ -154,7 +158,8 @@ class _Wire:
         return round((loop.time() - began_s) * 1000)
 
     async def close(self) -> None:
-        with suppress(nats.errors.Error, OSError, TimeoutError):
+        # The library asserts that a client which is closed was once told to connect to something.
+        with suppress(nats.errors.Error, OSError, TimeoutError, AssertionError):
             async with asyncio.timeout(2):
                 await self._client.close()
 
@@ -248,6 +253,7 @@ class Link:
         Raises:
             NoLink: at once when the link is not up, or after `timeout_s`. The message is a sentence.
         """
+        self._watch(request)
         if self._mood != "up":
             raise NoLink(self._sentence or LOST.format(server=self._server))
         loop = asyncio.get_running_loop()
@@ -256,7 +262,8 @@ class Link:
         while isinstance(answer, Refusal) and answer.code == "behind" and loop.time() + BEHIND_WAIT_S < end_s:
             await asyncio.sleep(BEHIND_WAIT_S)
             answer = await self._call(request, end_s - loop.time())
-        self._remember(request, answer)
+        if isinstance(request, Thread) and isinstance(answer, Refusal):
+            self._watched.pop(request.conversation, None)
         return answer
 
     async def run(self) -> None:
@@ -336,8 +343,9 @@ class Link:
     async def _send(self, act: Act) -> Answer:
         return await self._call(act, self._pace.answer_s)
 
-    def _remember(self, request: Request, answer: Answer) -> None:
-        if isinstance(request, Thread) and request.watch and isinstance(answer, ThreadPage):
+    def _watch(self, request: Request) -> None:
+        """What the window wants to follow holds with and without a link: the next welcome makes it so."""
+        if isinstance(request, Thread) and request.watch:
             self._watched[request.conversation] = request
         elif isinstance(request, Unwatch):
             self._watched.pop(request.conversation, None)

@@ -6,6 +6,7 @@ first paint: its library is a third of the start.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -16,26 +17,24 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from agent_tui.keeper import Keeper, Ring
+from agent_tui.keeper import Keeper, KeeperError, Ring
 from agent_tui.keys import KeyTable, table
 from agent_tui.model import kept
 from agent_tui.model.desk import DeskState
 from agent_tui.model.drafts import Drafts
 from agent_tui.model.glyphs import ASCII, UNICODE
-from agent_tui.model.linked import LinkStatus, Listener
+from agent_tui.model.linked import LinkStatus, Listener, NoLink
 from agent_tui.model.notifyrules import Terminal, terminal
 from agent_tui.model.outbox import Outbox
 from agent_tui.settings import DeskPaths, Paths, Settings, remember, remembered, wants_ascii
-from agent_tui.workplace import Workplace
+from agent_tui.workplace import LinkLike, Workplace
+from broker_bridge.contract.commands import Act, Request
 from broker_bridge.contract.ids import Mint
-
-if TYPE_CHECKING:
-    from agent_tui.link import Link
+from broker_bridge.contract.views import Answer
 
 MAX_SNAPSHOT_ROWS = 5_000
 _LOG_BYTES = 1_000_000
@@ -43,6 +42,30 @@ _LOG_BYTES = 1_000_000
 
 class NotLoggedIn(Exception):
     """A sentence: what to do first."""
+
+
+class Barred:
+    """Stands in for a link that cannot be: the desk is read as it was, what is sent waits, and the banner says why."""
+
+    def __init__(self, sentence: str, place: Workplace, listener: Listener, mint: Mint) -> None:
+        self._sentence = sentence
+        self._place = place
+        self._listener = listener
+        self._mint = mint
+
+    async def run(self) -> None:
+        now, as_of = self._place.now_ms(), self._place.state.as_of_ms
+        self._listener.link_changed(LinkStatus(state="denied", since_ms=now, as_of_ms=as_of, sentence=self._sentence))
+        await asyncio.Event().wait()
+
+    async def ask(self, request: Request, timeout_s: float = 5.0) -> Answer:
+        raise NoLink(self._sentence)
+
+    def post(self, act: Act) -> None:
+        self._place.outbox.put(act)
+
+    def new_id(self) -> str:
+        return self._mint.new(self._place.now_ms())
 
 
 @dataclass
@@ -54,9 +77,10 @@ class Opening:
     keys: KeyTable
     place: Workplace
     terminal: Terminal
-    seed: str
-    """Never shown, never logged."""
     device: str
+    seed: str = ""
+    """Of a demo, which keeps it elsewhere; empty = the keeper has it. Never shown, never logged."""
+    ring: Ring | None = None
 
     def __repr__(self) -> str:
         return f"Opening(agent={self.settings.agent!r}, server={self.settings.server!r})"
@@ -65,24 +89,37 @@ class Opening:
     def desk_paths(self) -> DeskPaths:
         return self.paths.desk(self.settings.agent, self.settings.server)
 
-    def link(self, listener: Listener) -> Link:
-        """Make the link and hand it to the workplace. Imports the network library: call it after the first paint."""
+    def link(self, listener: Listener) -> LinkLike:
+        """Make the link. Loads the keyring and the network library: call it after the first paint.
+
+        Without a usable key it is a link that never comes up and says why.
+        """
+        mint = Mint(random.getrandbits(20), random.getrandbits(40))
+        try:
+            seed = self.seed or self._kept_seed()
+        except KeeperError as error:
+            return Barred(str(error), self.place, listener, mint)
         from agent_tui.link import Link
 
-        link = Link(
+        return Link(
             server=self.settings.server,
             agent=self.settings.agent,
-            seed=self.seed,
+            seed=seed,
             ca=self.settings.ca,
             state=self.place.state,
             outbox=self.place.outbox,
             listener=listener,
             now_ms=self.place.now_ms,
             device=self.device,
-            mint=Mint(random.getrandbits(20), random.getrandbits(40)),
+            mint=mint,
         )
-        self.place.link = link
-        return link
+
+    def _kept_seed(self) -> str:
+        agent, server = self.settings.agent, self.settings.server
+        found = Keeper(self.paths, os.environ, self.ring).find(agent, server)
+        if found is None:
+            raise KeeperError(f"There is no key for {agent} at {server} on this machine. Run `agent-tui login`.")
+        return found.seed
 
     def remember_looks(self, theme: str, is_ascii: bool) -> None:
         """What was chosen by a key, for the next start; settings.toml wins over it."""
@@ -119,8 +156,8 @@ def open_desk(
     """Everything but the link. `seed`: of a demo, which keeps it elsewhere.
 
     Raises:
-        NotLoggedIn: no server, no agent, or no key for them.
-        KeeperError: the key is there and cannot be used.
+        NotLoggedIn: no server or no agent is known.
+        KeeperError: others can read the key.
         KeyTableError: [keys] of the settings cannot be used.
         OutboxTaken, OSError: the state folder cannot be used.
     """
@@ -128,11 +165,7 @@ def open_desk(
         raise NotLoggedIn("Nobody is logged in here yet. Run `agent-tui login`, or `agent-tui demo` to look around.")
     keys = table(settings.keys)
     if not seed:
-        found = Keeper(where, environ, ring).find(settings.agent, settings.server)
-        if found is None:
-            who = f"{settings.agent} at {settings.server}"
-            raise NotLoggedIn(f"There is no key for {who} on this machine. Run `agent-tui login`.")
-        seed = found.seed
+        Keeper(where, environ, ring).check(settings.agent, settings.server)
     desk = where.desk(settings.agent, settings.server)
     state = DeskState()
     state.restore(kept.read(desk.snapshot) or b"", settings.agent)
@@ -152,8 +185,9 @@ def open_desk(
         keys=keys,
         place=place,
         terminal=terminal(environ),
-        seed=seed,
         device=socket.gethostname()[:60],
+        seed=seed,
+        ring=ring,
     )
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -78,7 +78,11 @@ class Outbox:
         return len(self._strange)
 
     def put(self, act: Act) -> None:
-        """On disk when this returns. The same id again changes nothing."""
+        """On disk when this returns. The same id again changes nothing.
+
+        Raises:
+            OSError: the disk does not take it; nothing of it stays there.
+        """
         if act.id in self._acts:
             return
         self._append(_put_line(act), is_synced=True)
@@ -118,10 +122,18 @@ class Outbox:
         self._file.close()
 
     def _append(self, line: bytes, *, is_synced: bool) -> None:
-        self._file.write(line + b"\n")
-        self._file.flush()
-        if is_synced:
-            os.fsync(self._file.fileno())
+        handle = self._file.fileno()
+        size = os.fstat(handle).st_size
+        rest = memoryview(line + b"\n")
+        try:
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            if is_synced:
+                os.fsync(handle)
+        except OSError:
+            # A full disk must not leave half a line for the next one to be glued to.
+            os.ftruncate(handle, size)
+            raise
 
     def _take_in(self, data: bytes) -> None:
         for line in data.split(b"\n"):
@@ -161,7 +173,6 @@ class Outbox:
         kept.sync_folder(self._path.parent)
         self._file.close()
         self._file = fresh
-        self._file.seek(0, os.SEEK_END)
 
 
 def _put_line(act: Act) -> bytes:
@@ -172,14 +183,14 @@ def _places(folder: Path) -> list[Path]:
     return [folder / f"outbox-{number:02}.jsonl" for number in range(MOST_TERMINALS)]
 
 
-def _locked(path: Path, *, is_made: bool = False) -> BinaryIO | None:
+def _locked(path: Path, *, is_made: bool = False) -> FileIO | None:
     """The file, open for appending and locked by this process; None if another has it or it is not there."""
     flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT if is_made else 0)
     try:
         handle = os.open(path, flags, kept.FILE_MODE)
     except FileNotFoundError:
         return None
-    file = os.fdopen(handle, "r+b")
+    file = FileIO(handle, "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
@@ -191,12 +202,12 @@ def _locked(path: Path, *, is_made: bool = False) -> BinaryIO | None:
     return None
 
 
-def _left(path: Path) -> tuple[Path, BinaryIO] | None:
+def _left(path: Path) -> tuple[Path, FileIO] | None:
     file = _locked(path)
     return (path, file) if file is not None else None
 
 
-def _free(folder: Path) -> tuple[Path, BinaryIO]:
+def _free(folder: Path) -> tuple[Path, FileIO]:
     for path in _places(folder):
         with suppress(FileNotFoundError):
             if (file := _locked(path, is_made=True)) is not None:

@@ -22,10 +22,11 @@ from broker_bridge.contract.commands import (
     Refusal,
     Request,
     Thread,
+    Unwatch,
 )
 from broker_bridge.contract.ids import Mint
 from broker_bridge.contract.views import Answer, DirectoryView, Item, Refused, Row, ThreadFeed, ThreadPage, Welcome
-from broker_bridge.daemon.accounts import AgentUser, make_seed
+from broker_bridge.daemon.accounts import AgentUser, Keys, make_seed
 from tests.tui.bridge import AGENT, ME, Bridge, Heard, Server, thread_verb
 from tests.until import until
 
@@ -320,6 +321,31 @@ async def test_a_watched_conversation_is_brought_up_to_date_after_an_outage(
     assert [feed.items for feed in desk.heard.threads[1:3]] == [(new,), (old,)]
     again = [one for one in bridge.asked if isinstance(one, Thread)]
     assert [(one.watch, one.silent, one.before) for one in again[:2]] == [(True, True, None), (False, True, 30)]
+
+
+async def test_what_was_opened_without_a_link_is_followed_when_it_is_back(
+    server: Server, bridge: Bridge, desk: Desk
+) -> None:
+    await desk.up()
+    server.kill()
+    await desk.down()
+    for conversation in ("c1", "c2"):
+        with pytest.raises(NoLink):
+            await desk.link.ask(Thread(conversation=conversation, watch=True))
+    with pytest.raises(NoLink):
+        await desk.link.ask(Unwatch(conversation="c1"))
+    bridge.answers["thread"] = lambda request: ThreadPage(row=Row(conv="c2", rev=4), upto=10)
+    await server.start()
+    await until(lambda: desk.heard.threads, bound_s=30)
+    assert {one.conversation for one in bridge.asked if isinstance(one, Thread)} == {"c2"}
+
+
+async def test_a_damaged_seed_is_told_and_does_not_end_the_link(server: Server, tmp_path: Path) -> None:
+    server.agent = Keys("SUAA", server.agent.public)
+    desk = Desk(server, tmp_path)
+    desk.start()
+    await until(lambda: desk.link.status.state == "denied")
+    await desk.stop()
 
 
 async def test_a_key_that_is_not_enrolled_is_denied_and_let_in_later(

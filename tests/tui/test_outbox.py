@@ -144,3 +144,21 @@ def test_a_wish_outlives_kill_9(tmp_path: Path) -> None:
     box = Outbox(tmp_path)
     assert box.waiting == [Accept(id="a", conversation="c")] and box.is_tried("a")
     box.close()
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    code = (
+        "import sys, resource; from pathlib import Path; from agent_tui.model.outbox import Outbox\n"
+        "from broker_bridge.contract.commands import Note\n"
+        "box = Outbox(Path(sys.argv[1])); box.put(Note(id='a', conversation='c', text='short'))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))\n"
+        "try:\n    box.put(Note(id='b', conversation='c', text='x' * 1000))\nexcept OSError:\n    pass\n"
+        "else:\n    sys.exit('nothing was refused')\n"
+        "assert len(box.waiting) == 1; box.put(Note(id='d', conversation='c', text='short too'))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    assert done.returncode == 0
+    assert [act.id for act in opened(tmp_path)] == ["a", "d"]
