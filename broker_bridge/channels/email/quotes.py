@@ -39,10 +39,13 @@ _OPENER = re.compile(
     r"в|во|(?:пн|вт|ср|чт|пт|сб|вс|понед|четв|пятн|субб|воскр|mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|ma|ti|ke|to|pe|la|su|"
     r"man|tir|ons|tor|fre|lør|søn|mån|tis|lör|sön|lun|mar|mer|jeu|ven|sam|dim)[a-zа-яäöåøæé]{0,12}[.,]?|\d)(?=[\s,.\d/:-])"
 )
-_RULE = re.compile(r"\s*(?:[-_=*–—]{3,}|[-_]{2}(?= ?$)(?!\s$))\s*$")
-_ORIGINAL = re.compile(rf"(?i)[\s*_]*[-–—_=]{{2,}}[\s*]*(?:{words.ORIGINAL})[\s*:]*[-–—_=]*[\s*_]*$")
+_DASHES = "-\u2010-\u2015_="
+_RULE = re.compile(rf"\s*[{_DASHES}*]{{3,}}\s*$")
+_ORIGINAL = re.compile(
+    rf"(?i)[\s*_]*(?:[{_DASHES}]{{2,}}[\s*]*(?:{words.ORIGINAL})[\s*:]*[{_DASHES}]*|-{{3,}}.{{1,80}}(?:{words.WROTE})[\s:]*-{{3,}})[\s*_]*$"
+)
 _FORWARDED = re.compile(
-    rf"(?i)[\s*_]*(?:[-–—_=]{{2,}}[\s*]*(?:{words.FORWARDED})[^\n]{{0,200}}|(?:{words.FORWARDED})\s*:)[\s*_]*$"
+    rf"(?i)[\s*_]*(?:[{_DASHES}]{{2,}}[\s*]*(?:{words.FORWARDED})[^\n]{{0,200}}|(?:{words.FORWARDED})\s*:)[\s*_]*$"
 )
 _LABEL = re.compile(
     r"(?i)[\s*_]*(?:"

@@ -35,6 +35,13 @@ MARKED = {
     "italian": "Il giorno lun 2 apr 2012 alle ore 18:26 Megan <m@example.com> ha scritto:",
     "portuguese": "Em seg., 2 de abr. de 2012 às 18:26, Megan <m@example.com> escreveu:",
     "dutch": "Op ma 2 apr. 2012 om 18:26 schreef Megan <m@example.com>:",
+    "mutt": "* Bob <b@example.com> [2024-05-01 10:00]:",
+    "the bat": "Вы писали 1 мая 2024 г., 10:00:00:",
+    "fastmail": "On Mon, 1 May 2024, at 10:00 AM, Bob wrote:",
+    "spark": "On 1 May 2024, 10:00 +0200, Bob <b@example.com>, wrote:",
+    "android german": "Bob <b@example.com> schrieb am Mi., 1. Mai 2024, 10:00:",
+    "android russian": "1 мая 2024 г. 10:00:00 GMT+03:00, Bob <b@example.com> пишет:",
+    "wrapped inside the address": "ons. 1. mai 2024, 10:00 skrev Bob Bobsen <\nb@example.com>:",
     "polish": "pon., 2 kwi 2012 o 18:26 Megan <m@example.com> napisał(a):",
     "chinese": "Megan <m@example.com> 于2012年4月2日周一 18:26写道：",
 }
@@ -58,6 +65,10 @@ BLOCKS = {
 SEPARATORS = {
     "english": "-----Original Message-----",
     "yahoo": "----- Original Message -----",
+    "proton": "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐",
+    "notes": "-----Bob Smith wrote: -----",
+    "samsung": "-------- Original message --------",
+    "em client": "------ Originalnachricht ------",
     "german": "-----Ursprüngliche Nachricht-----",
     "russian": "-----Исходное сообщение-----",
     "swedish": "-----Ursprungligt meddelande-----",
@@ -80,7 +91,7 @@ def test_attribution_is_folded_with_the_marked_quote_below_it(attribution: str) 
     assert folded.quote.endswith("> Bob")
 
 
-UNMARKED = [name for name in MARKED if name not in ("english bare", "russian feminine")]
+UNMARKED = [name for name in MARKED if name not in ("english bare", "russian feminine", "mutt", "the bat")]
 
 
 @pytest.mark.parametrize("name", UNMARKED)
