@@ -328,12 +328,11 @@ class Bridge:
         for name, one in work.items():
             crew.create_task(one, name=name)
         await self.bus.listen("cc.sig.>", self._signalled)
-        service = await self.bus.serve("cc.do.*.*", "bridges", self.desk.handle, workers=128, busy=BUSY, broken=BROKEN)
+        service = await self.bus.serve("cc.do.>", "bridges", self.desk.handle, workers=128, busy=BUSY, broken=BROKEN)
         routes = [route for one in self._routes.values() for route in one.channel.routes()]
         crew.create_task(self.web.run(routes, health, metrics), name="web")
         self._leases = self._make_leases()
-        for leases in self._leases:
-            crew.create_task(leases.run(), name="leases")
+        self._renewing = [crew.create_task(leases.run(), name="leases") for leases in self._leases]
         await self.audit.record("start", self.boot)
         return service
 
@@ -346,8 +345,9 @@ class Bridge:
         self.intake.is_refusing = True
         try:
             async with asyncio.timeout(15.0):
-                for task in self._listening.values():
+                for task in self._renewing:
                     task.cancel()
+                await asyncio.wait(self._renewing)
                 await service.close()
                 for leases in self._leases:
                     await leases.close()

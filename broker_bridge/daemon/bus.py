@@ -205,6 +205,7 @@ class Bus(Verbs):
                 await asyncio.wait([opening])
         bus._up.set()
         bus._was_up = True
+        bus.spawn(bus._cut_dead_socket(), "dead socket")
         await client.subscribe(f"{bus._answers}.*", cb=bus._on_answer)
         return bus
 
@@ -266,7 +267,9 @@ class Bus(Verbs):
             return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._up.wait()
+                while not self.connected:
+                    # Between a loss and its callback the event still says up: look again soon.
+                    await (asyncio.sleep(0.01) if self._up.is_set() else self._up.wait())
         except TimeoutError as error:
             raise Unavailable(f"no connection to the broker for {timeout_s:g} s") from error
 
@@ -359,6 +362,19 @@ class Bus(Verbs):
         if future is not None and not future.done():
             self.stats.unknown += 1
             future.set_exception(Unknown(f"no answer from the broker within {timeout_s:g} s"))
+
+    async def _cut_dead_socket(self) -> None:
+        """The client closes a lost connection politely: with unsent bytes and a silent peer that lasts until TCP gives up, minutes
+        in which it does not reconnect (seen with a frozen server). So the socket is cut if the loss is not told within two seconds.
+        """
+        rounds = 0
+        while True:
+            await asyncio.sleep(1.0)
+            rounds = rounds + 1 if self._client.is_reconnecting and self._up.is_set() else 0
+            writer = getattr(self._client._transport, "_io_writer", None)
+            if rounds >= 2 and writer is not None:
+                log.warning("dead connection cut", extra={"connection": self._name})
+                writer.transport.abort()
 
     def _go_down(self) -> None:
         self._up.clear()

@@ -8,6 +8,7 @@ kind, one by one (`channel_settings`): a wrong one is reported and keeps nobody 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,6 +41,9 @@ __all__ = [
 
 CONFIG_VARIABLE = "BROKER_BRIDGE_CONFIG"
 FILE_NAME = "bridge.toml"
+
+_BROKER_URL = re.compile(r"(nats|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+"""The same that a terminal takes."""
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,11 +174,21 @@ def _contradictions(file: _File) -> Iterator[str]:
     yield from _bad_names("queue", queues)
     yield from _bad_names("channel", [one.name for one in file.channel])
     for one in file.channel:
+        if not one.kind.isidentifier():
+            yield f"channel {one.name}: kind: use the name of a kind, as email"
         if one.queue not in queues:
             yield f"channel {one.name}: queue: there is no queue {one.queue!r}{nearest(one.queue, queues)}"
+    if not queues:
+        yield "queue: at least one is needed; every case waits in one"
     if not file.desk.dispositions:
         yield "desk.dispositions: at least one is needed, or no case could be closed"
     yield from _broker_contradictions(file.broker)
+    for url in filter(None, [*(part.strip() for part in file.broker.url.split(",")), file.broker.public_url]):
+        if not _BROKER_URL.fullmatch(url):
+            key = "public_url" if url == file.broker.public_url else "url"
+            yield f"broker.{key}: use an address as nats://host:4222 or tls://host:4222, without a password"
+    if file.web.public_url and not file.web.public_url.startswith(("https://", "http://")):
+        yield "web.public_url: use an address as https://host"
     for key, reference in _references(file):
         if reference and reference.partition(":")[0] not in SCHEMES:
             # The value is not repeated: it may be the secret itself.

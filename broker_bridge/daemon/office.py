@@ -83,6 +83,17 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     """In IN, not yet applied."""
     missing: tuple[str, ...] = ()
     """Ids of items that were received and are nowhere."""
+    doubled: tuple[str, ...] = ()
+    """Ids of items that became two messages."""
+    shown: int = 0
+    """Messages of customers in conversations."""
+    queued: int = 0
+    """Replies that wait or are being sent."""
+    sent: int = 0
+    """Replies that the provider took, or that are known to have arrived."""
+    failed: int = 0
+    unknown: int = 0
+    """Replies whose end nobody can know."""
 
     @property
     def gap(self) -> int:

@@ -172,14 +172,16 @@ def _text(path: Path, *, must_be_private: bool) -> str | None:
         return None
     except OSError as error:
         raise SecretError(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
+    try:
+        about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise SecretError(f"{path} is not a file")
         mode = stat.S_IMODE(about.st_mode)
         if must_be_private and mode & 0o077:
             raise SecretError(f"{path} can be read by others (mode {mode:04o}); do `chmod 600 {path}`")
-        data = file.read(MAX_BYTES + 1)
+        data = os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     try:
         text = data.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ sentence that names stream and setting; what only adds (a larger limit, a longer
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -162,10 +163,13 @@ async def ensure(wire: Wire, settings: StreamSettings) -> list[str]:
     done: list[str] = []
     for config in stream_configs(settings):
         done += await _ensure_stream(wire, config)
-    for partition in range(PARTITIONS):
-        await _ensure_consumer(wire, partition)
-    for bucket, ttl_s in _BUCKETS_TTL_S.items():
-        await Kv.open(wire, bucket, ttl_s=ttl_s, history=1, replicas=settings.replicas)
+    await asyncio.gather(*(_ensure_consumer(wire, partition) for partition in range(PARTITIONS)))
+    await asyncio.gather(
+        *(
+            Kv.open(wire, bucket, ttl_s=ttl_s, history=1, replicas=settings.replicas)
+            for bucket, ttl_s in _BUCKETS_TTL_S.items()
+        )
+    )
     await objects.ensure(wire, FILES, replicas=settings.replicas, max_bytes=int(settings.total_bytes * _SHARES[FILES]))
     for line in done:
         log.info("stream", extra={"change": line})
@@ -181,16 +185,21 @@ async def fill_levels(wire: Wire) -> list[Fill]:
     return levels
 
 
-async def ack_floor(wire: Wire) -> int:
-    """The sequence of IN up to which every partition is done: what lies below may be purged."""
-    floors = []
+async def ack_floors(wire: Wire) -> dict[int, int]:
+    """By partition, the sequence of IN up to which everything in it is done."""
     _, head = await _bounds(wire, subjects.IN)
+    floors = {}
     for partition in range(PARTITIONS):
         info = await api(wire, f"CONSUMER.INFO.{subjects.IN}.{durable(partition)}")
         is_done = not info.get("num_pending") and not info.get("num_ack_pending")
         # The floor of a partition stands at its own last message; with nothing left to do it is not in the way.
-        floors.append(head if is_done else int(info["ack_floor"]["stream_seq"]))
-    return min(floors)
+        floors[partition] = head if is_done else int(info["ack_floor"]["stream_seq"])
+    return floors
+
+
+async def ack_floor(wire: Wire) -> int:
+    """The sequence of IN up to which every partition is done: what lies below may be purged."""
+    return min((await ack_floors(wire)).values())
 
 
 async def _bounds(wire: Wire, stream: str) -> tuple[int, int]:
