@@ -19,6 +19,8 @@ from broker_bridge.commands import exits
 
 def execute(args: argparse.Namespace) -> int:
     try:
+        if not args.kind.isidentifier():
+            raise LookupError("a channel kind is a name, as email")
         kind = channel.load(args.kind)
     except LookupError as error:
         exits.say(f"broker-bridge: {error.args[0]}")

@@ -16,6 +16,7 @@ from broker_bridge.daemon.wire import api
 
 Said = tuple[Literal["ok", "note", "misconfigured", "unreachable"], str]
 
+CONNECT_TIMEOUT_S = 5.0
 _NEEDS = "the broker's configuration needs:"
 
 
@@ -28,7 +29,9 @@ async def external(broker: Broker, seed: str, agent_seeds: Mapping[str, str]) ->
     except ValueError as error:
         return [("misconfigured", str(error))]
     try:
-        bus = await Bus.connect(urls, seed=seed, name="check", inbox_prefix=INBOX_BRIDGE, on_closed=_nothing)
+        bus = await Bus.connect(
+            urls, seed=seed, name="check", inbox_prefix=INBOX_BRIDGE, on_closed=_nothing, timeout_s=CONNECT_TIMEOUT_S
+        )
     except Refused:
         return [("misconfigured", f"it does not know the bridge's key; {_NEEDS}\n{block}")]
     except BusError as error:
