@@ -11,6 +11,7 @@ from broker_bridge.channels.email import addresses, charsets, files, headers, ht
 from broker_bridge.channels.email.mail import Attachment
 
 _TEXT = frozenset(("text/plain", "text/html", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"))
+_SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _MARKUP = re.compile(r"(?is)^\s*(?:<!doctype html|<html|<head|<body|<div|<table|<p>|<br)")
 _META = re.compile(rb"(?i)<meta[^>]{0,200}charset\s*=\s*[\"']?([\w.:+-]{1,40})")
 
@@ -113,6 +114,8 @@ def _leaf(part: tree.Part, out: Collected, budget: tree.Budget, *, is_report: bo
     data, warning = tree.content(part)
     if warning:
         out.warnings.append(warning)
+    if kind == "application/pgp-encrypted" or (kind in _SEALED and not _is_signed_only(part)):
+        out.warnings.append("The mail is encrypted; its text is in the attached file.")
     if kind.startswith("multipart/"):
         kind = "text/html" if _MARKUP.match(data[:500].decode("latin-1")) else "text/plain"
     if kind in ("message/rfc822", "message/global", "message/news"):
@@ -131,6 +134,10 @@ def _leaf(part: tree.Part, out: Collected, budget: tree.Budget, *, is_report: bo
         inline = disposition != "attachment" and (is_related or bool(content_id) or disposition == "inline")
         number = len(out.attachments) + 1
         out.attachments.append(files.attachment(data, kind, name, number=number, inline=inline, content_id=content_id))
+
+
+def _is_signed_only(part: tree.Part) -> bool:
+    return headers.parameters(tree.value(part, "Content-Type"))[1].get("smime-type", "") == "signed-data"
 
 
 def _add_text(part: tree.Part, kind: str, data: bytes, out: Collected, budget: tree.Budget) -> None:

@@ -17,6 +17,8 @@ MAX_NAME = 150
 _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f-\x9f<>:"|?*\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2028\u2029\ufeff\ud800-\udfff]'
 )
+_TYPES = mimetypes.MimeTypes()
+"""Python's own table: not that of the machine, so that the same mail gives the same names everywhere."""
 _NAMED = {
     "message/delivery-status": "delivery-status.txt",
     "message/disposition-notification": "disposition-notification.txt",
@@ -53,7 +55,7 @@ def attachment(
     """An attachment; a nameless one is called by its type and number."""
     shown = clean_name(name) or _NAMED.get(media_type, "")
     if not shown:
-        shown = f"attachment-{number}{mimetypes.guess_extension(media_type, strict=True) or ''}"
+        shown = f"attachment-{number}{_TYPES.guess_extension(media_type) or ''}"
     return Attachment(
         name=shown,
         media_type=media_type,

@@ -65,6 +65,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     """sha256 of the raw bytes, hex."""
+    content_digest: str = ""
+    """sha256 of what its sender made (who, when, subject, Message-ID, body), hex: the same in every mailbox it reached."""
     message_id: str | None = None
     """Without angle brackets, as are all message ids here."""
     in_reply_to: str | None = None

@@ -56,18 +56,7 @@ def parse(raw: bytes) -> Mail | Unreadable:
 
 def _read(raw: bytes) -> Mail:
     warnings: list[str] = []
-    budget = tree.Budget()
-    root = tree.read(_without_lead(raw), budget)
-    mended = _mended(_without_lead(raw)) if not tree.values(root, "From") else None
-    if mended is not None:
-        budget = tree.Budget()
-        root = tree.read(mended, budget)
-        warnings.append("A line of the header is broken; it was skipped.")
-    if not any(name.lower() in _KNOWN_HEADERS for name, _ in root.raw_items()):
-        budget = tree.Budget()
-        root = tree.read(b"\n" + raw, budget)
-        warnings.append("The mail has no header; all of it was read as text.")
-    warnings += tree.defects(root)
+    root, budget = _root(raw, warnings)
     found = body.collect(root, budget)
     warnings += found.warnings
     from_ = _sender(root, warnings)
@@ -84,6 +73,7 @@ def _read(raw: bytes) -> Mail:
     answered = headers.message_ids(tree.value(root, "In-Reply-To"))
     return Mail(
         digest=hashlib.sha256(raw).hexdigest(),
+        content_digest=_content_digest(root, raw),
         message_id=own_ids[0] if own_ids else None,
         in_reply_to=answered[0] if answered else None,
         references=_references(root),
@@ -104,6 +94,35 @@ def _read(raw: bytes) -> Mail:
         receipt=receipt,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _root(raw: bytes, warnings: list[str]) -> tuple[tree.Part, tree.Budget]:
+    """The tree, its header mended or missing."""
+    budget = tree.Budget()
+    root = tree.read(_without_lead(raw), budget)
+    mended = _mended(_without_lead(raw)) if not tree.values(root, "From") else None
+    if mended is not None:
+        budget = tree.Budget()
+        root = tree.read(mended, budget)
+        warnings.append("A line of the header is broken; it was skipped.")
+    if not any(name.lower() in _KNOWN_HEADERS for name, _ in root.raw_items()):
+        budget = tree.Budget()
+        root = tree.read(b"\n" + raw, budget)
+        warnings.append("The mail has no header; all of it was read as text.")
+    warnings += tree.defects(root)
+    return root, budget
+
+
+def _content_digest(root: tree.Part, raw: bytes) -> str:
+    """What every delivery of one mail shares: the sender's own header fields and the body, not the hops' marks."""
+    whole = hashlib.sha256()
+    for name in ("From", "To", "Cc", "Date", "Subject", "Message-ID"):
+        for value in tree.values(root, name):
+            whole.update(f"{name}:{headers.unfold(value)}\n".encode("utf-8", "surrogateescape"))
+    body_bytes = re.split(rb"\r?\n\r?\n", _without_lead(raw), maxsplit=1)[1:]
+    for part in body_bytes:
+        whole.update(part.replace(b"\r\n", b"\n").rstrip())
+    return whole.hexdigest()
 
 
 def _without_lead(raw: bytes) -> bytes:

@@ -237,6 +237,31 @@ def test_delivery_addresses_and_return_path_are_read() -> None:
     assert read(HEAD + b"\r\nHi").return_path is None
 
 
+def test_one_mail_in_two_mailboxes_has_one_content_digest() -> None:
+    one = read(b"Delivered-To: a@shop.example\r\nReceived: by x\r\n" + HEAD + b"Message-ID: <1@x>\r\n\r\nHi\r\n")
+    two = read(b"Delivered-To: b@shop.example\r\n" + HEAD + b"Message-ID: <1@x>\r\n\r\nHi")
+    other = read(HEAD + b"Message-ID: <1@x>\r\n\r\nPay me")
+    assert one.content_digest == two.content_digest
+    assert one.digest != two.digest
+    assert other.content_digest != one.content_digest
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        part("application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", b"x"),
+        multipart(
+            "encrypted", part("application/pgp-encrypted", b"Version: 1"), part("application/octet-stream", b"x")
+        ),
+    ],
+)
+def test_encrypted_mail_says_why_it_has_no_text(sealed: bytes) -> None:
+    mail = read(HEAD + sealed)
+    assert mail.text == ""
+    assert mail.attachments
+    assert "The mail is encrypted; its text is in the attached file." in mail.warnings
+
+
 def test_empty_input_is_unreadable() -> None:
     result = parse(b" \r\n")
     assert isinstance(result, Unreadable)
