@@ -72,7 +72,7 @@ class SiteDesk:
     ) -> None:
         """A visitor who gives no name gets a short one: nobody can read 32 digits in a list."""
         kept = tuple(_file(file) for file in files)
-        shown = name or f"Visitor {session[:4]}"
+        shown = name or f"Visitor {hashlib.sha256(session.encode()).hexdigest()[:4]}"
         words = Words(text=text, name=shown, address=session, files=kept, client_id=client_id, page=page)
         item = Said(sender=Address(address=session, name=shown), scope=self._channel, words=words)
         native = f"{session}:{client_id}"

@@ -53,7 +53,7 @@ class Thread {
   }
 
   get size() { return this.entries.size; }
-  clear() { for (const id of [...this.entries.keys()]) this.remove(id); this.lastSeq = 0; this.seenSeq = 0; }
+  has(id) { return this.entries.has(id); }
 
   /** Show a message, or what is newly known of one that is shown. True if it was not there before. */
   show(message, fate = null) {
@@ -143,7 +143,6 @@ class Thread {
       const isNewDay = !before || new Date(before.at_ms).toDateString() !== new Date(entry.at_ms).toDateString();
       entry.day.hidden = !isNewDay;
       entry.day.textContent = this.#dayWords(entry.at_ms);
-      entry.row.classList.toggle("first-ever", index === 0);
       entry.row.classList.toggle("joined", !isNewDay && this.#isTogether(before, entry));
       if (!entry.isYou) return;
       const isLastOfItsKind = !after || !this.#isTogether(entry, after) || Boolean(entry.fate) !== Boolean(after.fate);

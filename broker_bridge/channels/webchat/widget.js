@@ -53,7 +53,7 @@ class Panel {
     this.newer = el("button", { type: "button", class: "newer", hidden: true, onclick: () => this.#toEnd() });
     const tools = el("div", { class: "tools" }, attach, this.hint, this.sendButton);
     const compose = el("div", { class: "compose" }, this.newer, this.box, this.picker, tools);
-    const head = el("header", { class: "head" }, el("div", {}, el("h2", { class: "title" }, title), this.state));
+    const head = el("header", { class: "head" }, el("div", {}, el(isPage ? "h1" : "h2", { class: "title" }, title), this.state));
     if (!isPage) head.append(el("button", { type: "button", class: "quiet", onclick: () => this.close() }, words.fill("close")));
     const role = isPage ? { role: "main" } : { role: "dialog", hidden: true };
     this.panel = el("section", { class: "panel", "aria-label": title, ...role }, head, this.banner, this.log, this.typing, compose);
@@ -114,6 +114,7 @@ class Panel {
       state: (state) => this.#showState(state),
       welcome: () => { this.uploads.resume(); this.#look(); },
       message: (message) => this.#message(message),
+      sending: (item) => this.thread.has(item.id) || this.#showOwn(item), // written in a tab that is closed or asleep
       acked: (id) => this.thread.fate(id, null),
       waits: (id, code) => this.thread.fate(id, { key: code === "rate" ? "quick" : "later" }),
       refused: (frame) => this.#refused(frame),
@@ -291,6 +292,13 @@ class Panel {
   #scrolled() { this.wasAtEnd = this.#isAtEnd(); this.#look(); }
   #toEnd() { this.log.scrollTop = this.log.scrollHeight; this.wasAtEnd = true; }
 
+  /** The count stands before whatever the site calls its page now. */
+  #entitle(mark) {
+    if (document.title !== this.shownTitle) this.plainTitle = document.title;
+    this.shownTitle = mark + this.plainTitle;
+    if (document.title !== this.shownTitle) document.title = this.shownTitle;
+  }
+
   /** What is on the screen is seen; what is not is counted on the button and in the title. */
   #look() {
     if (this.isOpen && !document.hidden && this.#isAtEnd() && this.unread.size) {
@@ -305,7 +313,7 @@ class Panel {
     this.launch.setAttribute("aria-label", n ? `${words.fill("open")}, ${words.fill("unread", { n })}` : words.fill("open"));
     this.newer.hidden = !n || this.#isAtEnd();
     this.newer.textContent = words.fill("newer", { n });
-    document.title = n ? `(${n}) ${this.plainTitle}` : this.plainTitle;
+    this.#entitle(n ? `(${n}) ` : "");
   }
 }
 

@@ -39,7 +39,7 @@ const SILENCE_MS = 50000;    // the server pings every 20 s; nothing for so long
 const LONGEST_WAIT_MS = 15000;
 
 class Wire {
-  /** `on` is told: state, welcome, message, acked, waits, refused, typing, seen, upload, notice. */
+  /** `on` is told: state, welcome, message, sending, acked, waits, refused, typing, seen, upload, notice. */
   constructor(address, store, on) {
     this.address = address;
     this.store = store;
@@ -214,6 +214,7 @@ class Wire {
     const next = this.outbox().find((item) => !item.failed);
     if (!next) return;
     this.underWay = { id: next.id, at: Date.now() };
+    this.on.sending(next);
     if (next.token) this.#write({ t: "file", id: next.id, name: next.file.name, token: next.token });
     else this.#write({ t: "say", id: next.id, text: next.text, page: this.page(), name: this.store.get("name") || "" });
   }

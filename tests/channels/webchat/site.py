@@ -125,10 +125,11 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def tab_at(site: Site, origin: str | None = "own") -> AsyncIterator[Tab]:
+async def tab_at(site: Site, origin: str | None = "own", forwarded: str = "") -> AsyncIterator[Tab]:
     """A socket opened from a page of `origin`."""
     shown = site.url if origin == "own" else origin
     headers = {"Origin": shown} if shown else {}
+    headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
     url = f"ws://127.0.0.1:{site.port}/chat/socket"
     async with connect(url, additional_headers=headers, proxy=None) as connection:
         yield Tab(connection)

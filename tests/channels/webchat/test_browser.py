@@ -172,6 +172,24 @@ async def test_two_tabs_show_the_same(browser: Chrome, site: Site) -> None:
             await until_shown(tab, ".text", "from two", "to both")
 
 
+async def test_what_a_closed_tab_left_unsent_is_shown_and_sent_by_another(browser: Chrome, site: Site) -> None:
+    async with browser.tab() as two:
+        async with browser.tab() as one:
+            await one.open(f"{site.url}/chat")
+            await until_shown(one, ".state", "connected")
+            await two.open(f"{site.url}/chat")
+            await until_shown(two, ".state", "connected")
+            await write(one, "first")
+            await until_shown(two, ".text", "first")
+            await site.stop()
+            await write(one, "left behind")
+            await until_shown(one, ".fate", "sent", "waits for the connection")
+        await site.start()
+        await until_shown(two, ".text", "first", "left behind")
+        await until_shown(two, ".fate", "sent", "sent")
+    assert site.desk.said(site.desk.only_session) == ["first", "left behind"]
+
+
 async def test_shift_enter_makes_a_line_and_enter_sends(page: Page, site: Site) -> None:
     await page.value(f"{ROOT}.querySelector('textarea').focus()")
     await page.type("one")
@@ -213,4 +231,9 @@ async def test_the_widget_keeps_its_look_on_any_site_and_counts_what_is_unread(b
         await until_shown(page, ".count")
         assert await page.value("document.title") == "Shop"
         assert await page.value(f"{ROOT}.activeElement === {ROOT}.querySelector('textarea')")
+        await page.value("document.title = 'Basket'")
+        await page.press("Escape")
+        site.sockets.push(session, site.desk.reply(session, "still there?"))
+        await until_shown(page, ".count", "1")
+        assert await page.value("document.title") == "(1) Basket"
     assert site.desk.pages == [f"{site.url}/shop"]

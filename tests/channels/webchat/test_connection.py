@@ -57,7 +57,7 @@ async def test_a_visitor_without_a_name_gets_a_short_one() -> None:
     site = SiteInMemory()
     await SiteDesk("site-chat", site).intake(SESSION, "client-1", "hi", "", "", [], 7)
     (envelope,) = site.envelopes.values()
-    assert isinstance(envelope.item, Said) and envelope.item.sender.name == "Visitor 0123"
+    assert isinstance(envelope.item, Said) and envelope.item.sender.name == "Visitor 3eb1"
 
 
 async def test_history_knows_the_visitors_own_messages_by_their_own_ids() -> None:

@@ -280,6 +280,19 @@ class TestFewSeats:
                 assert (await tab.say(f"message-{site.clock.now_s}".replace(".", "-"), "here"))["t"] == "said"
 
 
+class TestBehindAProxy:
+    @pytest.fixture
+    def settings(self) -> ChatSettings:
+        return ChatSettings(sockets_per_address=1, is_behind_proxy=True)
+
+    async def test_visitors_are_counted_by_what_the_proxy_says_last(self, site: Site) -> None:
+        async with tab_at(site, forwarded="198.51.100.1"), tab_at(site, forwarded="198.51.100.2"):
+            with pytest.raises(InvalidStatus) as caught:
+                async with tab_at(site, forwarded="203.0.113.9, 198.51.100.1"):
+                    pass
+        assert caught.value.response.status_code == 429
+
+
 class TestShortQueue:
     @pytest.fixture
     def settings(self) -> ChatSettings:
