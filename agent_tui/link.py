@@ -196,12 +196,17 @@ class Link:
         device: str,
         mint: Mint,
         ca: str = "",
+        keep: Callable[[], None] = lambda: None,
         pace: Pace | None = None,
     ) -> None:
-        """`ca`: the certificates (PEM) that `tls://` trusts; empty = the system's. Nothing happens before `run`."""
+        """Nothing happens before `run`.
+
+        `ca`: the certificates (PEM) that `tls://` trusts; empty = the system's. `keep`: called every few seconds of a
+        live link, to keep a snapshot.
+        """
         self._server, self._agent, self._seed, self._ca = server, agent, seed, ca
         self._state, self._outbox, self._listener = state, outbox, listener
-        self._now_ms, self._mint = now_ms, mint
+        self._now_ms, self._mint, self._keep = now_ms, mint, keep
         self._pace = pace or Pace()
         self._wire: _Wire | None = None
         self._seen = 0
@@ -303,6 +308,7 @@ class Link:
                 group.create_task(self._following.run(self._catch_up))
                 group.create_task(self._sending.run())
                 group.create_task(self._measure(wire))
+                group.create_task(self._keep_snapshots())
         except* _Lost:
             pass
         if wire.is_denied:
@@ -316,6 +322,11 @@ class Link:
                 self._round_trip_ms = round_trip_ms
                 self._listener.link_changed(self.status)
             await asyncio.sleep(self._pace.measure_s)
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.keep_s)
+            self._keep()
 
     async def _call(self, request: Request, timeout_s: float) -> Answer:
         if self._wire is None:

@@ -81,6 +81,8 @@ class Opening:
     seed: str = ""
     """Of a demo, which keeps it elsewhere; empty = the keeper has it. Never shown, never logged."""
     ring: Ring | None = None
+    kept_upto: int = 0
+    """How far the snapshot on disk goes."""
 
     def __repr__(self) -> str:
         return f"Opening(agent={self.settings.agent!r}, server={self.settings.server!r})"
@@ -112,6 +114,7 @@ class Opening:
             now_ms=self.place.now_ms,
             device=self.device,
             mint=mint,
+            keep=self.save_snapshot,
         )
 
     def _kept_seed(self) -> str:
@@ -130,10 +133,14 @@ class Opening:
             logging.getLogger(__name__).warning("looks not remembered", extra={"errno": error.errno})
 
     def save_snapshot(self) -> None:
-        """Keep the rows for the first paint of the next start. A disk that does not take them costs only that."""
+        """Keep the rows for the first paint of the next start. A disk that does not take them costs only that.
+
+        Nothing is written where nothing was stored since, and nothing of a state that is not the whole desk yet.
+        """
         state = self.place.state
-        if len(state.rows) > MAX_SNAPSHOT_ROWS:
+        if state.upto == self.kept_upto or len(state.rows) > MAX_SNAPSHOT_ROWS:
             return
+        self.kept_upto = state.upto
         try:
             kept.write(self.desk_paths.snapshot, state.snapshot(self.settings.agent, state.as_of_ms), is_synced=False)
         except OSError as error:

@@ -64,3 +64,5 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody may be letting us in right now, but nothing else will."""
     answer_s: float = 5.0
     measure_s: float = 5.0
+    keep_s: float = 5.0
+    """Between snapshots for the next start."""

@@ -39,6 +39,7 @@ PACE = Pace(
     denied_retry_s=0.05,
     answer_s=0.5,
     measure_s=0.2,
+    keep_s=0.05,
 )
 
 
@@ -50,6 +51,7 @@ class Desk:
         self.state = DeskState()
         self.outbox = Outbox(folder / "outbox")
         self.now_ms = 1_000
+        self.snapshots: list[bytes] = []
         self.link = Link(
             server=server.url,
             agent=AGENT,
@@ -60,6 +62,7 @@ class Desk:
             now_ms=self._now,
             device="test",
             mint=Mint(7),
+            keep=self.keep,
             pace=PACE,
         )
         self._running: asyncio.Task[None] | None = None
@@ -67,6 +70,9 @@ class Desk:
     def _now(self) -> int:
         self.now_ms += 1
         return self.now_ms
+
+    def keep(self) -> None:
+        self.snapshots.append(self.state.snapshot(AGENT, self.now_ms))
 
     def start(self) -> None:
         self._running = asyncio.create_task(self.link.run())
@@ -126,6 +132,11 @@ async def test_hello_brings_the_whole_desk(bridge: Bridge, desk: Desk) -> None:
     assert desk.link.welcome is not None
     assert desk.heard.states()[-1] == "up"
     assert any(applied.is_reset for applied in desk.heard.applied)
+
+
+async def test_what_is_known_is_kept_while_the_link_is_up(bridge: Bridge, desk: Desk) -> None:
+    await until(lambda: desk.state.rows)
+    await until(lambda: desk.snapshots and b"Anna Berg" in desk.snapshots[-1])
 
 
 async def test_changes_come_over_the_feed(bridge: Bridge, desk: Desk) -> None:

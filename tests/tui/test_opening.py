@@ -37,12 +37,24 @@ def opened(where: Paths, chosen: Settings = MAYA, **environ: str) -> Opening:
 def test_the_rows_of_the_last_run_are_there_at_once(where: Paths) -> None:
     first = opened(where)
     first.place.state.rows["c"] = Row(conv="c", rev=1, name="Anna Berg")
-    first.place.state.as_of_ms = 77
+    first.place.state.as_of_ms, first.place.state.upto = 77, 5
     first.close()
     again = opened(where)
     assert [row.name for row in again.place.state.rows.values()] == ["Anna Berg"]
     assert again.place.status.state == "connecting" and again.place.status.as_of_ms == 77
     assert again.desk_paths.snapshot.stat().st_mode & 0o777 == 0o600
+    again.close()
+
+
+def test_a_start_that_never_got_a_link_keeps_the_older_snapshot(where: Paths) -> None:
+    first = opened(where)
+    first.place.state.rows["c"], first.place.state.upto = Row(conv="c", rev=1), 5
+    first.save_snapshot()
+    first.place.state.rows.clear()
+    first.save_snapshot()
+    first.close()
+    again = opened(where)
+    assert list(again.place.state.rows) == ["c"]
     again.close()
 
 
