@@ -14,7 +14,7 @@ import logging
 import random
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Self
 
 import nats
@@ -305,9 +305,9 @@ class Bus(Verbs):
         self._reconnect_callbacks.append(callback)
         return lambda: self._reconnect_callbacks.remove(callback) if callback in self._reconnect_callbacks else None
 
-    def spawn(self, work: Awaitable[None], name: str) -> Closable:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> Closable:
         """Run `work` until it ends, is closed, or the bus is closed. A bug in it reaches the loop's exception handler."""
-        task = asyncio.create_task(_as_coroutine(work), name=name)
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return _Work(task)
@@ -399,7 +399,7 @@ class Bus(Verbs):
             callback()
 
 
-async def _as_coroutine(work: Awaitable[None]) -> None:
+async def _as_coroutine(work: Coroutine[Any, Any, None]) -> None:
     await work
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ class Verbs(ABC):
     def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
     @abstractmethod
-    def spawn(self, work: Awaitable[None], name: str) -> Closable: ...
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> Closable: ...
 
     @abstractmethod
     def new_name(self, prefix: str) -> str: ...

@@ -7,7 +7,7 @@ number (`err_code`), never by their text: the text changes between versions. Num
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -136,7 +136,7 @@ class Wire(Protocol):
 
     async def publish(self, msg: Outgoing, timeout_s: float = 5.0) -> Stored: ...
 
-    def spawn(self, work: Awaitable[None], name: str) -> Closable: ...
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> Closable: ...
 
     def new_name(self, prefix: str) -> str: ...
 

@@ -1,6 +1,7 @@
 """Appends on a real server: stored once, refused as a whole, never silently lost."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -154,31 +155,27 @@ async def test_purging_drops_one_subject_or_all_below_a_sequence(bus: Bus) -> No
 
 async def test_kill_dash_nine_while_publishing_loses_nothing_and_doubles_nothing(broker: RealBroker, bus: Bus) -> None:
     """The publisher keeps one id an intent and repeats it while the outcome is unknown."""
-    unknown = 0
 
     async def intend(name: str) -> None:
-        nonlocal unknown
         while True:
             try:
                 await bus.publish(inbound(name), timeout_s=5)
                 return
             except Unknown:
-                unknown += 1
                 await asyncio.sleep(0.01)
 
     async def stream_of_intents(writer: int) -> None:
-        for number in range(150):
+        for number in range(40):
             await intend(f"w{writer}-{number}")
 
     async with asyncio.TaskGroup() as group:
-        writers = [group.create_task(stream_of_intents(writer)) for writer in range(8)]
-        await until(lambda: bus.stats.published > 200)
+        writers = [group.create_task(stream_of_intents(writer)) for writer in range(32)]
+        await until(lambda: bus.stats.published > 300)
         broker.kill()
         broker.start()
         await until(lambda: all(writer.done() for writer in writers), bound_s=30)
     told = await bodies(bus, "IN", "cc.in.>")
-    assert sorted(told) == sorted(f"w{writer}-{number}".encode() for writer in range(8) for number in range(150))
-    assert unknown > 0
+    assert sorted(told) == sorted(f"w{writer}-{number}".encode() for writer in range(32) for number in range(40))
     assert bus.stats.reconnects == 1
 
 
@@ -220,6 +217,24 @@ async def test_a_server_that_stands_still_makes_the_outcome_unknown_and_a_repeat
     repeated = await bus.publish(inbound("late"))
     assert repeated.seq == 1 and repeated.duplicate
     assert (await bus.stream_bounds("IN"))[2] == 1
+
+
+async def test_a_frozen_server_with_unsent_bytes_is_told_as_a_loss_long_before_tcp_gives_up(
+    broker: RealBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker_bridge.daemon.bus.PING_INTERVAL_S", 1)
+    bus = await broker.connect()
+    broker.pause()
+    waiting = asyncio.ensure_future(bus.publish(inbound("frozen"), timeout_s=60))
+    while bus.connected:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bus.tell("cc.sig.typing.x", b"x" * 500_000), 0.5)
+        await asyncio.sleep(0)
+    with pytest.raises(Unknown):
+        await asyncio.wait_for(waiting, 10)
+    broker.resume()
+    await until(lambda: bus.connected, bound_s=20)
+    await bus.close()
 
 
 async def test_without_a_connection_nothing_is_sent_and_nothing_is_kept_for_later(broker: RealBroker, bus: Bus) -> None:
