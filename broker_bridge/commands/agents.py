@@ -64,7 +64,9 @@ def _add(config: Config, args: argparse.Namespace) -> int:
         exits.say("put this into the broker's configuration and reload it:\n")
         exits.say(added.accounts)
     if seed:
-        exits.say("The line below holds the secret key and is shown this once. Hand it over on a safe way:\n")
+        exits.say(
+            "The line below holds the secret key and is shown this once. Hand it over where nobody else reads it:\n"
+        )
         print(enrollment_line(added.server, new.agent, new.name, seed, ca))
         exits.say("\nThere: `agent-tui login`, and paste it.")
     else:

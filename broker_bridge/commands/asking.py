@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import cast
-
 from broker_bridge.daemon.office import Office
 
 
 def office() -> Office:
     """`daemon/admin.py`, loaded when it is needed: it brings the broker's library."""
-    return cast(Office, importlib.import_module("broker_bridge.daemon.admin"))
+    from broker_bridge.daemon import admin, log
+
+    # What goes wrong is said in one sentence at the end; the connection's own notices would bury it.
+    log.setup("error")
+    return admin

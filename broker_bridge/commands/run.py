@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 
 from broker_bridge.commands import exits
 from broker_bridge.daemon import config as configuration
@@ -17,4 +16,6 @@ def execute(args: argparse.Namespace) -> int:
     for problem in configuration.channel_problems(config):
         exits.say(f"broker-bridge: {problem}; this channel stays closed, the others work")
     # Loaded only now: a wrong configuration is told at once, not after the broker's library.
-    return int(importlib.import_module("broker_bridge.daemon.run").main(config))
+    from broker_bridge.daemon.run import main
+
+    return main(config)

@@ -154,7 +154,8 @@ def _embedded(config: Config) -> Finding:
     if config.broker.port and not _is_free(config.broker.host, config.broker.port):
         sentence = f"port {config.broker.port} on {config.broker.host} is in use; fine if it is this bridge that runs"
         return Finding(what="broker", verdict="note", sentence=sentence)
-    return Finding(what="broker", verdict="ok", sentence="the embedded server is here and its port is free")
+    sentence = f"the embedded server is here, and {'its port' if config.broker.port else 'a port'} is free"
+    return Finding(what="broker", verdict="ok", sentence=sentence)
 
 
 def _web(config: Config) -> Finding:
