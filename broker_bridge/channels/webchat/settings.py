@@ -34,7 +34,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     greeting: str = ""
     """A first line shown in an empty chat; empty: the widget's own words in the visitor's language."""
     accent: str = ""
-    """A colour of the site, `#rrggbb`, for the button and the visitor's side; empty: the quiet desk's own."""
+    """A color of the site, `#rrggbb`, for the button and the visitor's side; empty: the quiet desk's own."""
 
     is_behind_proxy: bool = False
     """A proxy stands before the bridge and adds the visitor's address at the end of X-Forwarded-For. Without this every

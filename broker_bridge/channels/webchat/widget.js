@@ -80,7 +80,7 @@ class Panel {
     document.documentElement.lang = words.lang;
   }
 
-  /** A site's own colour on the buttons; the ink on it is the more readable of black and white. */
+  /** A site's own color on the buttons; the ink on it is the more readable of black and white. */
   #paint(accent) {
     const part = (at) => { const v = parseInt(accent.slice(at, at + 2), 16) / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
     const light = 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
@@ -105,6 +105,7 @@ class Panel {
     this.panel.addEventListener("keydown", (event) => { if (event.key === "Escape" && !isPage) { event.stopPropagation(); this.close(); } });
     document.addEventListener("visibilitychange", () => this.#look());
     addEventListener("focus", () => this.#look());
+    new ResizeObserver(() => this.wasAtEnd && this.#toEnd()).observe(this.log); // the box below it grew
     const view = window.visualViewport;
     if (view) for (const kind of ["resize", "scroll"]) view.addEventListener(kind, () => this.#frame(view));
   }

@@ -99,7 +99,7 @@ def test_text_is_kept_as_written() -> None:
 
 
 def test_an_unknown_field_is_room_for_growth() -> None:
-    assert isinstance(parse(frame(t="pong", colour="blue")), frames.Pong)
+    assert isinstance(parse(frame(t="pong", color="blue")), frames.Pong)
 
 
 @given(st.text())
