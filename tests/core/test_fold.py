@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,3 +134,23 @@ def test_a_customer_is_described_only_in_the_fields_that_people_may_write() -> N
     state = customer.fold(customer.begin("c"), Entry(at_ms=1, by="cli", command="k", facts=facts), 7)
     assert (state.name, state.speaks, state.about, state.tier) == ("x", "x", "x", "x")
     assert (state.id, state.handles, state.seq, state.commands) == ("c", {}, 7, {"k": 1})
+
+
+@settings(max_examples=60, deadline=None)
+@given(LOGS)
+def test_a_state_put_aside_comes_back_as_it_was(log: list[Entry]) -> None:
+    state = conversation.fold_all(CASE, enumerate(log, 1))
+    kept = msgspec.msgpack.encode(state)
+    assert msgspec.msgpack.decode(kept, type=conversation.Conversation) == state
+
+
+def test_a_state_put_aside_folds_on() -> None:
+    case = owned().add(received("2", mail_id="x1"), replied("a"))
+    case.add(
+        f.Sending(message="message-a", attempt=1, deadline_ms=5, bridge="b"),
+        f.SendUnknown(message="message-a", attempt=1),
+    )
+    back = msgspec.msgpack.decode(msgspec.msgpack.encode(case.state), type=conversation.Conversation)
+    case.add(f.SentAgain(message="message-a", agent="maya"), received("3", mail_id="x2"))
+    seq, entry = case.log[-1]
+    assert conversation.fold(back, entry, seq) == case.state
