@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,7 @@ from broker_bridge.daemon.office import (
     Office,
 )
 from tests.canary import CANARY
+from tests.daemon.kept_logging import kept_logging
 from tests.daemon.real_broker import RealBroker
 
 HEAVY = {"nats", "textual", "starlette", "uvicorn", "msgspec", "asyncio", "keyring", "cryptography", "nkeys"}
@@ -90,6 +92,12 @@ def lead(monkeypatch: pytest.MonkeyPatch) -> DeskOfTheLead:
     for module in (agents, dead, audit):
         monkeypatch.setattr(module, "office", office)
     return desk
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    with kept_logging():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 
 from broker_bridge.daemon import log as logs
 from tests.canary import CANARY
+from tests.daemon.kept_logging import kept_logging
 
 OURS = logging.getLogger("broker_bridge.daemon.test")
 THEIRS = logging.getLogger("somelibrary.client")
@@ -17,13 +18,8 @@ THEIRS = logging.getLogger("somelibrary.client")
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("broker_bridge")
-    before = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
-    yield
-    root.handlers[:], logging.raiseExceptions = before[0], before[3]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-    logging.captureWarnings(False)
+    with kept_logging():
+        yield
 
 
 def opened(format: Literal["text", "json"] = "json", level: str = "info") -> io.StringIO:
