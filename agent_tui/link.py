@@ -8,6 +8,7 @@ question fails at once, a wish waits on disk and leaves with the id it was made 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from agent_tui.model.linked import LinkStatus, Listener, NoLink, Pace, State
 from agent_tui.model.outbox import Outbox
 from agent_tui.sending import Sending
 from broker_bridge.contract import codec, subjects
-from broker_bridge.contract.commands import MAX_REQUEST_BYTES, Act, Directory, Hello, Refusal, Request, Thread, Unwatch
+from broker_bridge.contract.commands import MAX_REQUEST_BYTES, Act, Alive, Directory, Hello, Refusal, Request, Thread, Unwatch
 from broker_bridge.contract.ids import CommandId, ConversationId, Mint
 from broker_bridge.contract.views import Answer, ThreadFeed, ThreadPage, Welcome
 
@@ -309,6 +310,7 @@ class Link:
                 group.create_task(self._sending.run())
                 group.create_task(self._measure(wire))
                 group.create_task(self._keep_snapshots())
+                group.create_task(self._stay())
         except* _Lost:
             pass
         if wire.is_denied:
@@ -322,6 +324,13 @@ class Link:
                 self._round_trip_ms = round_trip_ms
                 self._listener.link_changed(self.status)
             await asyncio.sleep(self._pace.measure_s)
+
+    async def _stay(self) -> None:
+        """Tell the bridge that somebody sits here, so that the agent does not count as silent."""
+        while True:
+            await asyncio.sleep(self._pace.alive_s)
+            with contextlib.suppress(NoLink, TimeoutError):
+                await self._call(Alive(), self._pace.answer_s)
 
     async def _keep_snapshots(self) -> None:
         while True:

@@ -64,5 +64,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody may be letting us in right now, but nothing else will."""
     answer_s: float = 5.0
     measure_s: float = 5.0
+    alive_s: float = 8.0
+    """Between words that the terminal is there; after 30 s without one its agent counts as silent."""
     keep_s: float = 5.0
     """Between snapshots for the next start."""

@@ -35,6 +35,10 @@ class Hello(Request, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     device: str = ""
 
 
+class Alive(Request, frozen=True, kw_only=True, omit_defaults=True, tag="alive"):
+    """The terminal is there: said every 8 s; after 30 s without a word its agent counts as silent."""
+
+
 class Presence(Request, frozen=True, kw_only=True, omit_defaults=True, tag="presence"):
     state: str
     """`ready` or `away`."""

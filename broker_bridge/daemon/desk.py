@@ -175,6 +175,13 @@ class Desk:
         self._home.counted(actor.agent)
         return c.Done(upto=self._follower.position)
 
+    async def alive(self, request: c.Alive, actor: Actor) -> Answer:
+        was = self._staff.presence(actor.agent).state
+        await self._staff.heard(actor.agent)
+        if was == "silent":
+            self._home.counted(actor.agent)
+        return c.Done(upto=self._follower.position)
+
     async def thread(self, request: c.Thread, actor: Actor) -> Answer:
         state = self._reading.state(request.conversation)
         if not rules.may_read(state, actor):
@@ -350,6 +357,7 @@ async def _question(request: c.Request, desk: Desk, actor: Actor) -> Answer:
 
 
 _question.register(c.Hello)(lambda request, desk, actor: desk.hello(request, actor))
+_question.register(c.Alive)(lambda request, desk, actor: desk.alive(request, actor))
 _question.register(c.Presence)(lambda request, desk, actor: desk.presence(request, actor))
 _question.register(c.Thread)(lambda request, desk, actor: desk.thread(request, actor))
 _question.register(c.Unwatch)(lambda request, desk, actor: desk.unwatch(request, actor))
