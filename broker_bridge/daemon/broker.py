@@ -216,19 +216,21 @@ class Broker:
         environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TZ", "TMPDIR")}
         if self.settings.store_key is not None:
             environment[STORE_KEY_VARIABLE] = self.settings.store_key
-        self._process = await asyncio.create_subprocess_exec(
-            str(find_server()),
-            "-c",
-            str(self._path("nats.conf")),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
-            cwd=self.settings.state_dir,
-            # Its own session: Ctrl-C in the bridge's terminal must reach the bridge first.
-            start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-        )
+        # What a server says before it has read its configuration, or when it panics, goes to its standard error.
+        with self._path("nats.err").open("wb") as errors:
+            self._process = await asyncio.create_subprocess_exec(
+                str(find_server()),
+                "-c",
+                str(self._path("nats.conf")),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+                cwd=self.settings.state_dir,
+                # Its own session: Ctrl-C in the bridge's terminal must reach the bridge first.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
 
     async def _wait_ready(self) -> None:
         loop = asyncio.get_running_loop()
@@ -283,11 +285,12 @@ class Broker:
             await process.wait()
 
     def _last_words(self) -> str:
-        with contextlib.suppress(OSError):
-            lines = self._path("nats.log").read_text(errors="replace").splitlines()
-            errors = [line for line in lines[-50:] if "[FTL]" in line or "[ERR]" in line]
-            return (errors or lines or ["it wrote no log"])[-1]
-        return "it wrote no log"
+        lines: list[str] = []
+        for name in ("nats.log", "nats.err"):
+            with contextlib.suppress(OSError):
+                lines += self._path(name).read_text(errors="replace").splitlines()[-50:]
+        errors = [line for line in lines if "[FTL]" in line or "[ERR]" in line or line.startswith("nats-server:")]
+        return (errors or lines or ["it wrote no log"])[-1]
 
 
 def server_config(settings: BrokerSettings, agents: Iterable[AgentUser], port: int, monitor_port: int) -> str:

@@ -116,6 +116,14 @@ async def test_a_broken_configuration_is_told_in_the_servers_words(tmp_path: Pat
         await Broker(settings(tmp_path)).start()
 
 
+async def test_a_configuration_that_the_server_cannot_read_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker_bridge.daemon.broker.server_config", lambda *_: "jetstream: no_such_word\n")
+    with pytest.raises(BrokerError, match="no_such_word"):
+        await Broker(settings(tmp_path)).start()
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path

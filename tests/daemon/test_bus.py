@@ -5,8 +5,10 @@ import contextlib
 
 import pytest
 
+from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import (
     Bus,
+    Busy,
     LostRace,
     Outgoing,
     Refused,
@@ -89,6 +91,17 @@ async def test_a_batch_that_holds_a_seen_id_fails_whole_and_passes_without_it(bu
     assert (await bus.stream_bounds("IN"))[2] == 1
     assert not (await bus.publish(inbound("new"))).duplicate
     assert (await bus.publish(inbound("seen"))).duplicate
+
+
+async def test_too_many_open_batches_are_busy_until_they_are_closed(bus: Bus) -> None:
+    for number in range(streams.MAX_BATCH_INFLIGHT):
+        await bus.send("cc.log.conv.open", b"x", {"Nats-Batch-Id": f"open{number}", "Nats-Batch-Sequence": "1"})
+    await bus.flush()
+    with pytest.raises(Busy):
+        await bus.publish_batch([fact("c1", b"1", 0), fact("c2", b"1", 0)])
+    close = {"Nats-Batch-Id": "open7", "Nats-Batch-Sequence": "2", "Nats-Batch-Commit": "1"}
+    await bus.call("cc.log.conv.open", b"y", close)
+    assert (await bus.publish_batch([fact("c1", b"1", 0), fact("c2", b"1", 0)])).seq == 4
 
 
 async def test_a_batch_of_one_is_a_plain_append(bus: Bus) -> None:
