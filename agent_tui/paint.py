@@ -61,8 +61,9 @@ class Hairline(Widget):
 
     DEFAULT_CSS = "Hairline { width: 1; height: 1fr; }"
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, ground: str = "bg", id: str | None = None) -> None:
         super().__init__(id=id)
+        self._ground = ground
         self._joints: dict[int, str] = {}
         self._plain = "│"
 
@@ -73,4 +74,5 @@ class Hairline(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return strip_of(Line((Run(self._joints.get(y, self._plain), "rule"),)), 1, palette_of(self.app.theme))
+        joint = Run(self._joints.get(y, self._plain), "rule")
+        return strip_of(Line((joint,), self._ground), 1, palette_of(self.app.theme))

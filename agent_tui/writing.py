@@ -19,7 +19,7 @@ class Writing(TextArea):
     DEFAULT_CSS = """
     Writing, Writing:focus {
         width: 1fr; height: 1fr; border: none; padding: 0; background: $bar; color: $text;
-        scrollbar-size: 0 0;
+        scrollbar-size: 0 0; background-tint: transparent;
     }
     Writing.-note, Writing.-note:focus { background: $notebg; color: $note; }
     Writing .text-area--cursor { background: $text; color: $bg; }

@@ -49,7 +49,7 @@ def fitted(left: tuple[Part, ...], right: tuple[Part, ...], cells: int, gap: int
     while True:
         runs, ends = joined(left, gap), joined(right, gap)
         free = cells - cells_of(runs) - cells_of(ends)
-        if free >= (1 if runs and ends else 0):
+        if free >= (min(gap, 2) if runs and ends else 0):
             return (*runs, Run(" " * free), *ends)
         worst = max((part.rank for part in (*left, *right)), default=0)
         if worst == 0:

@@ -7,65 +7,261 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent_tui.model import deeds
+from agent_tui.screens import files, looking
+from broker_bridge.contract.commands import Note, Presence, Refusal, Reply
+from broker_bridge.contract.views import Row
+
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
 
+REASONS = (("break", ""), ("lunch", ""), ("meeting", ""), ("training", ""))
+
+
+def _allowed(screen: Workstation, verb: str) -> Row | None:
+    from agent_tui.screens import acts
+
+    return acts.allowed(screen, verb)
+
 
 def transfer(screen: Workstation) -> None:
-    screen.say("soon")
+    """To a colleague or a queue, with a note."""
+    row = _allowed(screen, "transfer")
+    if row is None:
+        return
+    from agent_tui.screens.transfer import Transferring, Whom
+
+    def given(whom: Whom | None) -> None:
+        from agent_tui.screens import acts
+
+        if whom is not None:
+            acts.post(screen, deeds.transfer(acts.new_id(screen), row, whom.kind, whom.id, whom.note))
+
+    screen.app.push_screen(Transferring(screen.place, row), given)
 
 
-def close(screen: Workstation) -> None:
-    screen.say("soon")
+def close(screen: Workstation, *, and_next: bool = False) -> None:
+    """With a disposition."""
+    row = _allowed(screen, "close")
+    if row is None:
+        return
+    from agent_tui.screens.closing import Closing, Outcome
+
+    def given(outcome: Outcome | None) -> None:
+        if outcome is not None:
+            _close(screen, row, outcome.disposition, outcome.note, and_next)
+
+    screen.app.push_screen(Closing(screen.place, row, dispositions(screen)), given)
 
 
 def close_next(screen: Workstation) -> None:
-    screen.say("soon")
+    """One key: closed as last time (the first time as the first of the list), and the next one opens."""
+    row = _allowed(screen, "close")
+    found = dispositions(screen)
+    if row is None:
+        return
+    if not found:
+        close(screen, and_next=True)
+        return
+    word = screen.last_disposition if screen.last_disposition in found else found[0]
+    if _close(screen, row, word, "", True):
+        screen.say(f"Closed as “{word}”. {screen.keys.shown('reopen')} on it opens it again.")
+
+
+def _close(screen: Workstation, row: Row, disposition: str, note: str, and_next: bool) -> bool:
+    from agent_tui.screens import acts
+
+    if not acts.post(screen, deeds.close(acts.new_id(screen), row, disposition, note)):
+        return False
+    screen.last_disposition = disposition
+    if and_next:
+        looking.go_next(screen, after=row.conv)
+    return True
+
+
+def dispositions(screen: Workstation) -> tuple[str, ...]:
+    """Those of the open conversation, else the desk's."""
+    opened = screen.reading.opened
+    return (opened.dispositions if opened is not None else ()) or screen.place.dispositions
 
 
 def search(screen: Workstation) -> None:
-    screen.say("soon")
+    """By text, name or address; without a link in the rows that are here."""
+    from agent_tui.screens.searching import Found, Searching
+
+    def given(found: Found | None) -> None:
+        if found is not None:
+            screen.listing.found = found.rows
+            screen.listing.choose("found")
+            screen.show_inbox()
+            looking.go_to(screen, found.row)
+
+    screen.app.push_screen(Searching(screen.place), given)
 
 
 def waits(screen: Workstation) -> None:
-    screen.say("soon")
+    """What waits for the link, with a key to take it back."""
+    from agent_tui.screens.waiting import Waiting
+
+    def given(id: str | None) -> None:
+        if id is not None:
+            _take_back(screen, id)
+
+    screen.app.push_screen(Waiting(screen.place), given)
 
 
 def take_reply_back(screen: Workstation) -> None:
-    screen.say("soon")
+    """The newest reply or note of this conversation that waits."""
+    row = screen.target
+    acts = [act for act in screen.place.waits_for(row.conv if row is not None else "") if isinstance(act, Reply | Note)]
+    if not acts:
+        screen.say("Nothing of this conversation waits here.")
+        return
+    _take_back(screen, acts[-1].id)
+
+
+def _take_back(screen: Workstation, id: str) -> None:
+    act = screen.place.outbox.take_back(id)
+    if act is None:
+        screen.say("It may be on its way already: it cannot be taken back.")
+        return
+    if isinstance(act, Reply | Note):
+        screen.desk.give_back(act)
+        screen.say("Taken back: the words are in the composer again.")
+    else:
+        screen.say(f"Taken back: {deeds.called(act)}.")
+    screen.show_all()
 
 
 def open_item(screen: Workstation) -> None:
-    screen.say("soon")
+    """A file of the message, or the whole message."""
+    key = screen.query_one("#profile-list").cursor if screen.where == "side" else None  # type: ignore[attr-defined]
+    if isinstance(key, tuple) and key[0] == "file":
+        open_file(screen, str(key[-1]))
+        return
+    item = looking.item_under(screen)
+    if item is None:
+        return
+    if item.files:
+        files.choose(screen, item.files, files.open_file)
+    else:
+        files.whole(screen, item, raw=False)
 
 
 def save_item(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def raw(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def presence(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def help_(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def command(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def quit_(screen: Workstation) -> None:
-    screen.say("soon")
-
-
-def monitor(screen: Workstation) -> None:
-    screen.say("soon")
+    """A file of the message, into the downloads folder."""
+    key = screen.query_one("#profile-list").cursor if screen.where == "side" else None  # type: ignore[attr-defined]
+    item = looking.item_under(screen)
+    profile = screen.reading.profile
+    known = profile.files if profile is not None else ()
+    if isinstance(key, tuple) and key[0] == "file":
+        files.choose(screen, tuple(one for one in known if one.digest == key[-1])[:1], files.save_file)
+    elif item is not None and item.files:
+        files.choose(screen, item.files, files.save_file)
+    else:
+        screen.say("No file here.")
 
 
 def open_file(screen: Workstation, digest: str) -> None:
-    screen.say("soon")
+    """A file of the profile."""
+    profile = screen.reading.profile
+    known = tuple(one for one in (profile.files if profile is not None else ()) if one.digest == digest)
+    if known:
+        files.choose(screen, known[:1], files.open_file)
+
+
+def raw(screen: Workstation) -> None:
+    """What was sent, byte for byte, cleaned for the eye."""
+    item = looking.item_under(screen)
+    opened = screen.reading.opened
+    if item is not None and not item.has_raw and opened is not None:
+        item = next((one for one in reversed(opened.items) if one.has_raw), item)
+    if item is None or not item.has_raw:
+        screen.say("Nothing raw is kept of this.")
+        return
+    files.whole(screen, item, raw=True)
+
+
+def presence(screen: Workstation) -> None:
+    """Away with a reason, or ready again."""
+    me = screen.place.state.me
+    if me is not None and me.state != "ready":
+        screen.run_worker(_be(screen, Presence(state="ready")), group="presence", exclusive=True)
+        return
+    from agent_tui.screens.choose import Choose
+
+    def given(place: int | None) -> None:
+        if place is not None:
+            wish = Presence(state="away", reason=REASONS[place][0])
+            screen.run_worker(_be(screen, wish), group="presence", exclusive=True)
+
+    screen.app.push_screen(Choose(screen.place, "Away, because of", REASONS), given)
+
+
+async def _be(screen: Workstation, wish: Presence) -> None:
+    answer = await screen.place.ask(wish)
+    if answer is None:
+        screen.say("Without a link nobody can be told: you stay as you are.")
+    elif isinstance(answer, Refusal):
+        screen.say(answer.sentence)
+
+
+def help_(screen: Workstation) -> None:
+    """Every key, by group."""
+    from agent_tui.screens.helping import Helping
+
+    screen.app.push_screen(Helping(screen.place, screen.keys, screen.where, is_lead(screen)))
+
+
+def command(screen: Workstation) -> None:
+    """The palette: everything by name."""
+    from agent_tui.screens.commanding import Commanding
+
+    def given(name: str | None) -> None:
+        from agent_tui.screens import acts
+
+        if name is None:
+            return
+        if name.startswith("theme:"):
+            looking.set_theme(screen, name.removeprefix("theme:"))
+        elif name.startswith("open:"):
+            row = screen.listing.row(name.removeprefix("open:"))
+            if row is not None:
+                looking.go_to(screen, row)
+        else:
+            acts.do(screen, name)
+
+    screen.app.push_screen(Commanding(screen.place, screen.keys, screen.target, is_lead(screen)), given)
+
+
+def quit_(screen: Workstation) -> None:
+    """At once when nothing is open; otherwise it says what is kept."""
+    screen.desk.leave()
+    drafts = len(screen.place.drafts.all())
+    waits_ = len(screen.place.outbox.waiting)
+    if not drafts and not waits_:
+        screen.app.exit()
+        return
+    from agent_tui.screens.leaving import Leaving
+
+    def given(is_sure: bool | None) -> None:
+        if is_sure:
+            screen.app.exit()
+
+    screen.app.push_screen(Leaving(screen.place, drafts, waits_), given)
+
+
+def monitor(screen: Workstation) -> None:
+    """A supervisor's floor, queues, alerts and silent reading."""
+    if not is_lead(screen):
+        screen.say("The monitor is for supervisors.")
+        return
+    from agent_tui.screens.monitor import Monitor
+
+    screen.app.push_screen(Monitor(screen.place, screen.keys))
+
+
+def is_lead(screen: Workstation) -> bool:
+    """Supervisors and admins."""
+    me = screen.place.state.me
+    return me is not None and me.role in ("supervisor", "admin")

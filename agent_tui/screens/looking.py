@@ -38,13 +38,14 @@ def go_to(screen: Workstation, row: Row) -> None:
     screen.thread.list.focus()
 
 
-def go_next(screen: Workstation) -> None:
+def go_next(screen: Workstation, after: str = "") -> None:
     """The next conversation that waits for an answer: the first of the list that is not the open one."""
     opened = screen.reading.opened
+    left = after or (opened.conv if opened is not None else "")
     source = screen.listing.arranged(None, screen.size.height)
     for place in range(source.items()):
         row = source.row(place)
-        if row.state == "mine" and (opened is None or row.conv != opened.conv) and row.waiting_since_ms is not None:
+        if row.state == "mine" and row.conv != left and row.waiting_since_ms is not None:
             screen.show_inbox()
             screen.inbox.list.select(row.conv)
             screen.inbox.list.focus()
@@ -174,8 +175,14 @@ def theme(screen: Workstation) -> None:
     """The next theme."""
     names = themes.names()
     now = screen.app.theme
-    screen.app.theme = names[(names.index(now) + 1) % len(names)] if now in names else names[0]
-    screen.say(f"Theme: {screen.app.theme}.")
+    set_theme(screen, names[(names.index(now) + 1) % len(names)] if now in names else names[0])
+
+
+def set_theme(screen: Workstation, name: str) -> None:
+    """Another palette at once, on every screen."""
+    screen.app.theme = name
+    screen.repaint()
+    screen.say(f"Theme: {name}.")
 
 
 def ascii_(screen: Workstation) -> None:

@@ -65,6 +65,8 @@ class Workstation(Screen[None]):
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
+        self.last_disposition = ""
+        """What `close+next` uses."""
         self.notice = ""
         self._notice_until_ms = 0
         self._shown: tuple[str, Thread] | None = None
@@ -389,6 +391,12 @@ class Workstation(Screen[None]):
         if self.over or (self.plan.is_single and self.single != what):
             self.over, self.single = "", what
             self.lay_out()
+
+    def repaint(self) -> None:
+        """Everything in other colors."""
+        for widget in self.query("*"):
+            widget.refresh()
+        self.refresh()
 
     def forget_lines(self) -> None:
         """Our signs changed: everything is drawn again."""

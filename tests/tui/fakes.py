@@ -72,7 +72,7 @@ class FakeLink:
                 page = self.pages.get(conv)
                 return page or views.ThreadPage(row=self._row(conv), upto=self.upto)
             case commands.ProfileOf(conversation=conv):
-                return self.profiles.get(conv) or views.Profile(customer="u", rev=1, name=self._row(conv).name)
+                return self.profiles.get(conv) or views.Profile(customer=f"u-{conv}", rev=1, name=self._row(conv).name)
             case commands.Directory():
                 return self.directory
             case commands.Search():

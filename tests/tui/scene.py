@@ -23,7 +23,8 @@ def main() -> None:
     async def play() -> None:
         async def later() -> None:
             await asyncio.sleep(0.6)
-            await act(app)
+            # Inside the app, as the real link is: timers need its context.
+            app.run_worker(act(app))
 
         task = asyncio.create_task(later())
         await app.run_async()

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
+from textual import events
 
 from agent_tui.app import OneWindow
 from agent_tui.model.desk import DeskState
@@ -14,9 +15,10 @@ from agent_tui.model.drafts import Drafts
 from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.linked import LinkStatus
 from agent_tui.model.outbox import Outbox
+from agent_tui.panes.lines import LineList
 from agent_tui.workplace import Workplace
-from broker_bridge.contract.views import Counts, Me, Row, Welcome
-from tests.tui import fakes, scenes
+from broker_bridge.contract.views import Counts, Me, Refused, Row, Welcome
+from tests.tui import fakes, scenes, scenes_floor
 
 Play = Callable[[OneWindow], Awaitable[None]]
 
@@ -63,7 +65,7 @@ def window(
 
 
 async def _settled(app: OneWindow) -> None:
-    for _ in range(20):
+    for _ in range(15):
         await asyncio.sleep(0.02)
 
 
@@ -76,21 +78,116 @@ async def workstation(app: OneWindow) -> None:
     await _settled(app)
     if screen.desk.writing is not None:
         wide = app.size.width >= 120
-        screen.desk.writing.load(
-            scenes.ANNA_DRAFT_120 if wide else "In shops you pay no fee with Gold, only the rate of the day."
-        )
+        short = "In shops you pay no fee with Gold, only the rate of the day."
+        screen.desk.writing.load(scenes.ANNA_DRAFT_120 if wide else short)
     screen.show_all()
 
 
-SCENES: dict[str, Play] = {"workstation": workstation}
+async def offer(app: OneWindow) -> None:
+    """While writing, something else is offered."""
+    await workstation(app)
+    fake_of(app).feed(scenes.KOVACS)
+    app.workstation.desk.focus("reply")
+    await _settled(app)
+
+
+async def link_lost(app: OneWindow) -> None:
+    """48 s without a link, one reply waits."""
+    await workstation(app)
+    screen = app.workstation
+    fake = fake_of(app)
+    fake.feed(scenes.ANNA)
+    if screen.desk.writing is not None:
+        screen.desk.writing.load("In shops you pay no fee with Gold, only the exchange rate of the day.")
+    lost_ms = scenes.NOW_MS - 48_000
+    fake.set_status("down", since_ms=lost_ms, as_of_ms=lost_ms)
+    await _settled(app)
+    screen.desk.send()
+    screen.inbox.list.focus()
+    await _settled(app)
+
+
+async def send_stopped(app: OneWindow) -> None:
+    """Søren wrote while his mail was being answered."""
+    screen, fake = app.workstation, fake_of(app)
+    screen.put_away.add("c-piet")
+    screen.inbox.list.select("c-soren")
+    screen.follow()
+    await _settled(app)
+    screen.desk.focus("reply")
+    if screen.desk.writing is not None:
+        screen.desk.writing.load("Dear Søren, dear Kirsten, one of the lines is only reserved and goes away by Monday.")
+    screen.desk.send()
+    act = fake.posted[-1]
+    sentence = "Søren wrote after you began."
+    fake.settle(act, Refused(code="changed", sentence=sentence, items=(scenes.SOREN_LATER,)))
+    await _settled(app)
+
+
+async def pressed(app: OneWindow, *keys: str) -> None:
+    """As if typed."""
+    for key in keys:
+        character = key if len(key) == 1 else None
+        app.post_message(events.Key(key, character))
+        await asyncio.sleep(0.15)
+    await _settled(app)
+
+
+def after(*keys: str) -> Play:
+    """The workstation, then some keys."""
+
+    async def play(app: OneWindow) -> None:
+        await workstation(app)
+        await pressed(app, *keys)
+
+    return play
+
+
+async def empty(app: OneWindow) -> None:
+    """Nothing waits."""
+    await _settled(app)
+
+
+async def supervisor(app: OneWindow) -> None:
+    """The monitor, reading what Ole does."""
+    await _settled(app)
+    await pressed(app, "M")
+    monitor = app.screen
+    board = monitor.query_one("#floor-list", LineList)
+    board.select(("agent", "ole"))
+    await pressed(app, "enter")
+
+
+def fake_of(app: OneWindow) -> fakes.FakeLink:
+    """The fake link behind the window."""
+    assert isinstance(app.place.link, fakes.FakeLink)
+    return app.place.link
+
+
+SCENES: dict[str, Play] = {
+    "workstation": workstation,
+    "offer": offer,
+    "link-lost": link_lost,
+    "send-stopped": send_stopped,
+    "transfer": after("t", "f", "e", "e"),
+    "close": after("e"),
+    "help": after("question_mark"),
+    "palette": after("colon", "t", "r"),
+    "search": after("slash", "a", "n"),
+    "profile": after("p"),
+    "empty": empty,
+    "supervisor": supervisor,
+}
 
 
 def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False) -> tuple[OneWindow, Play]:
     """The window of a scene and what is to be done in it."""
-    app, _ = window(folder, theme=theme, ascii=ascii)
+    fake = fakes.maya()
+    fake.directory = scenes_floor.DIRECTORY
+    fake.pages["c-pauline"] = scenes_floor.PAULINE_PAGE
+    fake.found = (scenes.ANNA, *scenes.WAITING)
+    rows = scenes.SNOOZED if name == "empty" else scenes.MINE
+    me = scenes.SUPERVISOR if name == "supervisor" else scenes.ME
+    counts = replace(scenes.COUNTS, mine=0) if name == "empty" else scenes.COUNTS
+    app, _ = window(folder, fake, rows=rows, theme=theme, ascii=ascii, me=me, counts=counts)
     return app, SCENES[name]
-
-
-def replaced(row: Row, **changes: object) -> Row:
-    """The row with other fields."""
-    return msgspec.structs.replace(row, **changes)

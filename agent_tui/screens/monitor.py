@@ -1,0 +1,379 @@
+"""A supervisor's screen: key figures, floor, queues, alerts, and a silent read of any live conversation.
+
+The law: a silent read shows nobody as a viewer and is audited by the bridge first; what it cannot get it shows as not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from agent_tui.keys import KeyTable
+from agent_tui.model import clock, floor, frame
+from agent_tui.model.clean import clean_line
+from agent_tui.model.frame import Key, Part
+from agent_tui.model.runs import Line, Run, line
+from agent_tui.model.source import EMPTY, Mark, Plain, Slot
+from agent_tui.model.status_lines import monitor_line
+from agent_tui.model.thread import Thread
+from agent_tui.paint import Hairline, Painted
+from agent_tui.panes.lines import LineList
+from agent_tui.screens.reading import Reading
+from agent_tui.workplace import Workplace
+from broker_bridge.contract.commands import Directory
+from broker_bridge.contract.views import DirectoryView, Row, ThreadFeed
+
+FETCH_S = 2.0
+BOARDS = ("floor", "queues", "alerts")
+
+
+class Board(Plain):
+    """Lines with the bar on the chosen one."""
+
+    def __init__(self, lines: list[tuple[Hashable, Line]], bar: str, rev: int) -> None:
+        super().__init__(lines, rev)
+        self._bar = bar
+
+    def draw(self, slot: Slot, width: int, mark: Mark) -> Line:
+        found = super().draw(slot, width, mark)
+        if not mark or not found.runs:
+            return found
+        first = found.runs[0]
+        return found._replace(runs=(Run(self._bar, mark), first._replace(text=first.text[1:]), *found.runs[1:]))
+
+
+class Monitor(Screen[None]):
+    """Boards left, the conversation that is read right; pages at 80 columns."""
+
+    CSS_PATH = "monitor.tcss"
+
+    def __init__(self, place: Workplace, keys: KeyTable) -> None:
+        super().__init__()
+        self.place = place
+        self.keys = keys
+        self.known = DirectoryView()
+        self.page = "floor"
+        """Which board is in sight under 120 columns."""
+        self.sort = floor.SORTS[0]
+        self.reading = Reading(place, self.show_thread, self.say)
+        self.reading.is_silent = True
+        self._said = ""
+        self._shown: tuple[str, Thread] | None = None
+        self._is_known = False
+
+    def compose(self) -> ComposeResult:
+        yield Painted(id="status")
+        yield Painted(id="figures")
+        with Horizontal(id="body"):
+            with Vertical(id="boards"):
+                for name in BOARDS:
+                    yield Painted(id=f"{name}-head")
+                    yield LineList(is_quiet=name != "floor", id=f"{name}-list")
+            yield Hairline(id="line1")
+            with Vertical(id="read"):
+                yield Painted(id="read-head")
+                yield LineList(follows_end=True, id="read-list")
+        yield Painted(id="keyline")
+
+    def on_mount(self) -> None:
+        self.lay_out()
+        self.query_one("#floor-list").focus()
+        self.set_interval(FETCH_S, self._fetch_soon)
+        self._fetch_soon()
+
+    def _fetch_soon(self) -> None:
+        self.run_worker(self._fetch(), group="directory", exclusive=True)
+
+    async def _fetch(self) -> None:
+        answer = await self.place.ask(Directory())
+        if isinstance(answer, DirectoryView):
+            self.known, self._is_known = answer, True
+            self.show_all()
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.app.size.width < 120
+
+    def on_resize(self) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Sides or pages, and how many rows each board gets."""
+        size, narrow = self.app.size, self.is_narrow
+        left = size.width if narrow else size.width * 59 // 100
+        self.query_one("#boards").styles.width = left
+        self.query_one("#boards").display = not narrow or self.page != "read"
+        self.query_one("#read").display = not narrow or self.page == "read"
+        self.query_one("#line1").display = not narrow
+        room = size.height - 5 - 9
+        agents = min(len(self.known.agents) + 1, max(4, room * 55 // 100)) if not narrow else 0
+        queues = min(len(self.known.queues) + 1, max(3, room - agents - 4)) if not narrow else 0
+        for name, rows in (("floor", agents), ("queues", queues), ("alerts", 0)):
+            shown = not narrow or self.page == name
+            head, board = self.query_one(f"#{name}-head"), self.query_one(f"#{name}-list")
+            head.display = board.display = shown
+            board.styles.height = rows if rows else "1fr"
+            board.styles.margin = (0, 0, 1, 0) if rows else 0
+        self.call_after_refresh(self.show_all)
+
+    def show_all(self) -> None:
+        """Everything; cheap, for only what differs is painted."""
+        if not self.is_mounted:
+            return
+        at, cells = self.place.at(), self.app.size.width
+        place = self.place
+        self.query_one("#status", Painted).show(
+            monitor_line(place.state.me, place.status, at.now_ms, cells, at.glyphs, at.tz)
+        )
+        labels, values = floor.figures(self.known, cells, at)
+        self.query_one("#figures", Painted).show(labels, values, frame.rule(cells, at.glyphs))
+        self._show_floor()
+        self._show_queues()
+        self._show_alerts()
+        self.show_thread()
+        self.show_keys()
+
+    def _cells(self) -> int:
+        return self.app.size.width if self.is_narrow else self.app.size.width * 59 // 100
+
+    def _board(
+        self, name: str, title: str, fact: str, right: tuple[Part, ...], rows: list[tuple[Hashable, Line]]
+    ) -> None:
+        """One board's head and lines."""
+        cells, at = self._cells(), self.place.at()
+        board = self.query_one(f"#{name}-list", LineList)
+        left = (Part((Run(title, "strong", "b"),)), Part((Run(fact, "mut"),), 1))
+        rule = frame.rule(cells, at.glyphs, is_focused=board.has_focus)
+        self.query_one(f"#{name}-head", Painted).show(frame.head(left, right, cells), rule)
+        lines = [row for _, row in rows]
+        board.show(Board(rows, at.glyphs.bar, hash((tuple(lines), cells))))
+
+    def _show_floor(self) -> None:
+        at, cells = self.place.at(), self._cells()
+        agents = floor.sorted_floor(self.known.agents, self.sort, at.now_ms)
+        working = sum(one.state in ("ready", "silent") for one in agents)
+        fact = f"{working} of {len(agents)} working" if self._is_known else f"{at.glyphs.waits} not known yet"
+        key = self.keys.shown("sort_floor", "monitor")
+        right = (Part((Run(key, "acc", "b"), Run(f" sort: {self.sort}", "mut")), 2),)
+        rows: list[tuple[Hashable, Line]] = [(None, floor.floor_head(cells))]
+        rows += [(("agent", one.agent), floor.floor_row(one, cells, at)) for one in agents]
+        self._board("floor", "Floor", fact, right, rows)
+
+    def _show_queues(self) -> None:
+        at, cells = self.place.at(), self._cells()
+        target = round(max((queue.target for queue in self.known.queues), default=0.8) * 100)
+        rows: list[tuple[Hashable, Line]] = [(None, floor.queue_head(cells))]
+        rows += [(("queue", one.queue), floor.queue_row(one, cells, at)) for one in self.known.queues]
+        self._board("queues", "Queues", f"target {target} %", (), rows)
+
+    def _show_alerts(self) -> None:
+        at, cells = self.place.at(), self._cells()
+        found = floor.alerts(self.known, at)
+        rows: list[tuple[Hashable, Line]] = [
+            (("alert", alert.key), floor.alert_row(alert, cells, at)) for alert in found
+        ]
+        if not rows:
+            rows = [(None, line(Run("    Nothing needs you.", "mut")))]
+        opened = sum(bool(alert.weight) for alert in found)
+        self._board("alerts", "Alerts", f"{opened} open", (), rows)
+
+    def show_thread(self) -> None:
+        """The conversation that is read, or how to read one."""
+        if not self.is_mounted:
+            return
+        at = self.place.at()
+        cells = self.app.size.width if self.is_narrow else self.app.size.width - self._cells() - 1
+        opened, shown = self.reading.opened, self.query_one("#read-list", LineList)
+        rule = frame.rule(cells, at.glyphs, is_focused=shown.has_focus)
+        if opened is None:
+            hint = Part((Run(f"{at.glyphs.off} nothing is read", "mut"),))
+            self.query_one("#read-head", Painted).show(frame.head((hint,), (), cells), rule)
+            shown.show(EMPTY)
+            return
+        row = opened.row
+        who = clean_line(row.owner_name).split(" ")[0] or "queue"
+        left = (
+            Part((Run(f"{at.glyphs.reads} ", "whisper"), Run("silent", "whisper", "b"))),
+            Part((Run(f"{who} {at.glyphs.between} {clean_line(row.name) or row.number}", "strong", "b"),)),
+            Part((Run(f"#{row.number}", "mut"),), 2),
+        )
+        right = (Part((Run(clean_line(row.channel), "mut"), Run(f" {self._since(row)}", "strong", "b")), 1),)
+        self.query_one("#read-head", Painted).show(frame.head(left, right, cells), rule)
+        is_other = self._shown is None or self._shown[0] != opened.conv
+        typing = row.typing if at.has_link else ()
+        if self._shown is None or is_other:
+            thread = Thread(list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more)
+        else:
+            thread = self._shown[1].updated(
+                list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more
+            )
+        self._shown = (opened.conv, thread)
+        shown.show(thread, from_start=is_other)
+        if self._said:
+            self.show_keys()
+
+    def _since(self, row: Row) -> str:
+        now_ms = self.place.now_ms()
+        return clock.waited(now_ms - row.waiting_since_ms) if row.waiting_since_ms is not None else ""
+
+    def show_keys(self) -> None:
+        """The last row."""
+        keys = [key for key in self.keys.keys_for("monitor", (), is_supervisor=True) if key.words not in BOARDS]
+        pages = ("page_floor", "page_queues", "page_alerts", "page_read")
+        shown = [Key(self.keys.shown(name, "monitor"), self.keys[name].label, 3) for name in pages]
+        back = Key(self.keys.shown("back", "monitor"), "to the desk", 1)
+        lead = (Run(clean_line(self._said), "near", "b"),) if self._said else ()
+        found = tuple([*([key for key in keys if key.words != "read"]), *(shown if self.is_narrow else ()), back])
+        always = (Key(self.keys.shown("command"), "command"), Key(self.keys.shown("help"), "help"))
+        row = frame.key_line(found, self.app.size.width, self.place.glyphs, lead=lead, always=always)
+        self.query_one("#keyline", Painted).show(row)
+
+    def say(self, words: str) -> None:
+        """A refusal's sentence, at the left of the key line until the next key."""
+        self._said = words
+        self.show_keys()
+
+    # Keys.
+
+    def press(self, key: str) -> bool:
+        """A key before anybody else sees it."""
+        name = self.keys.bindings("monitor").get(key)
+        if name is None:
+            return False
+        if self._said:
+            self.say("")
+        return self._do(name)
+
+    def _do(self, name: str) -> bool:
+        focused = self.focused
+        moves = {
+            "cursor_down": ("move", 1),
+            "cursor_up": ("move", -1),
+            "page_down": ("page", 1),
+            "page_up": ("page", -1),
+        }
+        if name in moves and isinstance(focused, LineList):
+            how, by = moves[name]
+            getattr(focused, f"action_{how}")(by)
+        elif name in ("top", "bottom") and isinstance(focused, LineList):
+            focused.action_first() if name == "top" else focused.action_last()
+        elif name.startswith("page_"):
+            self.turn(name.removeprefix("page_"))
+        elif name == "read_silently":
+            self.read()
+        elif name == "sort_floor":
+            self.sort = floor.SORTS[(floor.SORTS.index(self.sort) + 1) % len(floor.SORTS)]
+            self.show_all()
+        elif name in ("next_pane", "previous_pane"):
+            self._step(1 if name == "next_pane" else -1)
+        elif name == "back":
+            self._back()
+        else:
+            return self._elsewhere(name)
+        return True
+
+    def _elsewhere(self, name: str) -> bool:
+        """What the workstation below does as well: help, search, theme, leaving."""
+        from agent_tui.screens import asking
+        from agent_tui.screens.helping import Helping
+
+        workstation = self.app.screen_stack[0]
+        if name == "help":
+            self.app.push_screen(Helping(self.place, self.keys, "monitor", True))
+            return True
+        if name == "quit":
+            asking.quit_(workstation)  # type: ignore[arg-type]
+            return True
+        if name in ("theme", "ascii"):
+            from agent_tui.screens import acts
+
+            acts.do(workstation, name)  # type: ignore[arg-type]
+            self._shown = None
+            self.lay_out()
+            return True
+        return name in ("search", "command") and self._search()
+
+    def _search(self) -> bool:
+        """Any conversation by its words, to be read silently."""
+        from agent_tui.screens.searching import Found, Searching
+
+        def given(found: Found | None) -> None:
+            if found is not None:
+                self._read(found.row)
+
+        self.app.push_screen(Searching(self.place), given)
+        return True
+
+    def turn(self, page: str) -> None:
+        """At 80 columns another page; elsewhere the focus."""
+        self.page = page
+        self.lay_out()
+        self.call_after_refresh(self.query_one(f"#{page}-list").focus)
+
+    def _step(self, by: int) -> None:
+        names = [*BOARDS, "read"]
+        if self.is_narrow:
+            self.turn(names[(names.index(self.page) + by) % 4])
+            return
+        boards = [self.query_one(f"#{name}-list") for name in names]
+        place = boards.index(self.focused) if self.focused in boards else -1
+        boards[(place + by) % len(boards)].focus()
+
+    def _back(self) -> None:
+        if self.is_narrow and self.page == "read":
+            self.turn("floor")
+            return
+        self.app.run_worker(self.reading.stop(), group="reading")
+        self.dismiss(None)
+
+    def read(self) -> None:
+        """The conversation of the colleague under the cursor, or of an alert's."""
+        board = self.focused if isinstance(self.focused, LineList) else self.query_one("#floor-list", LineList)
+        key = board.cursor
+        if isinstance(key, tuple) and key[0] == "alert":
+            key = key[1]
+        if not isinstance(key, tuple) or key[0] != "agent":
+            return
+        one = next((one for one in self.known.agents if one.agent == key[1]), None)
+        if one is None or not one.works_on_conv:
+            self.say("There is no conversation to read.")
+            return
+        known = self.place.state.rows.get(one.works_on_conv)
+        self._read(
+            known
+            or Row(conv=one.works_on_conv, rev=0, name=one.works_on, channel=one.works_on_word, owner_name=one.name)
+        )
+
+    def _read(self, row: Row) -> None:
+        self.reading.open(row)
+        self.show_thread()
+        self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+        if self.is_narrow:
+            self.turn("read")
+
+    @on(LineList.Picked)
+    def _picked(self) -> None:
+        self.read()
+
+    @on(LineList.ReachedTop, "#read-list")
+    def _older(self) -> None:
+        self.run_worker(self.reading.fetch_older(), group="older", exclusive=True)
+
+    # From the outside.
+
+    def tick(self) -> None:
+        self.show_all()
+
+    def link_changed(self) -> None:
+        self.show_all()
+
+    def thread_changed(self, feed: ThreadFeed) -> None:
+        if self.reading.apply(feed):
+            self.show_thread()
+
+    def on_descendant_focus(self) -> None:
+        self.show_all()
