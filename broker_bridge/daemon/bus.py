@@ -100,7 +100,7 @@ class _Work:
 class Bus(Verbs):
     """One connection. Make it with `Bus.connect`, end it with `close`."""
 
-    def __init__(self, client: Client, name: str, inbox_prefix: str) -> None:
+    def __init__(self, client: Client, name: str, inbox_prefix: str, on_closed: Callable[[], None]) -> None:
         """Shape only; use `connect`."""
         self.inbox = f"{inbox_prefix}.{secrets.token_hex(6)}"
         self.stats = BusStats()
@@ -115,6 +115,9 @@ class Bus(Verbs):
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._was_up = False
+        self._was_refused = asyncio.Event()
+        self._last_error = ""
+        self._on_closed = on_closed
         self._refused = 0
         self._answers = f"{self.inbox}.a"
 
@@ -137,77 +140,49 @@ class Bus(Verbs):
             Refused: the broker does not know the seed.
             Unavailable: no broker within `timeout_s`.
         """
-        client = Client()
-        bus = cls(client, name, inbox_prefix)
-        last_error: list[Exception] = []
-        was_refused = asyncio.Event()
-
-        async def on_error(error: Exception) -> None:
-            last_error[:] = [error]
-            if "permissions violation" in str(error).lower():
-                bus.refusals.append(str(error))
-            if isinstance(error, nats.errors.AuthorizationError) or "authorization" in str(error).lower():
-                was_refused.set()
-                bus._count_refusal(on_closed)
-            log.warning("broker connection error", extra={"error": type(error).__name__, "connection": name})
-
-        async def on_end() -> None:
-            bus._go_down()
-            if not bus._is_closing:
-                on_closed()
-
-        async def on_loss() -> None:
-            bus._go_down()
-
-        async def on_return() -> None:
-            bus._come_back()
-
-        async def open_up() -> None:
-            await client.connect(
-                [url] if isinstance(url, str) else list(url),
-                nkeys_seed_str=seed,
-                name=name,
-                inbox_prefix=inbox_prefix,
-                error_cb=on_error,
-                closed_cb=on_end,
-                disconnected_cb=on_loss,
-                reconnected_cb=on_return,
-                connect_timeout=2,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.3,  # type: ignore[arg-type]
-                reconnect_to_server_handler=_choose_server,
-                ping_interval=PING_INTERVAL_S,
-                max_outstanding_pings=MAX_OUTSTANDING_PINGS,
-                pending_size=8 * 1024 * 1024,
-                flush_timeout=5.0,
-                skip_subject_validation=True,
-            )
-
-        opening = asyncio.ensure_future(open_up())
-        refused = asyncio.ensure_future(was_refused.wait())
+        bus = cls(Client(), name, inbox_prefix, on_closed)
+        opening = asyncio.ensure_future(bus._open([url] if isinstance(url, str) else list(url), seed, inbox_prefix))
+        refused = asyncio.ensure_future(bus._was_refused.wait())
         try:
             await asyncio.wait([opening, refused], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if bus._was_refused.is_set():
+                raise Refused(f"the broker refused the credentials of {name}")
             if not opening.done():
-                reason = type(last_error[0]).__name__ if last_error else "no answer"
-                if refused.done():
-                    raise Refused(f"the broker refused the credentials of {name}")
-                raise Unavailable(f"no broker within {timeout_s:g} s ({reason})")
-            try:
-                opening.result()
-            except nats.errors.AuthorizationError as error:
-                raise Refused(f"the broker refused the credentials of {name}") from error
-            except (nats.errors.Error, OSError) as error:
-                raise Unavailable(f"no broker ({type(error).__name__})") from error
+                raise Unavailable(f"no broker within {timeout_s:g} s ({bus._last_error or 'no answer'})")
+            opening.result()
+        except (nats.errors.Error, OSError) as error:
+            raise Unavailable(f"no broker ({type(error).__name__})") from error
         finally:
             refused.cancel()
             if not opening.done():
                 opening.cancel()
                 await asyncio.wait([opening])
-        bus._up.set()
         bus._was_up = True
+        bus._up.set()
         bus.spawn(bus._cut_dead_socket(), "dead socket")
-        await client.subscribe(f"{bus._answers}.*", cb=bus._on_answer)
+        await bus._client.subscribe(f"{bus._answers}.*", cb=bus._on_answer)
         return bus
+
+    async def _open(self, urls: list[str], seed: str | None, inbox_prefix: str) -> None:
+        await self._client.connect(
+            urls,
+            nkeys_seed_str=seed,
+            name=self._name,
+            inbox_prefix=inbox_prefix,
+            error_cb=self._on_error,
+            closed_cb=self._on_end,
+            disconnected_cb=self._on_loss,
+            reconnected_cb=self._on_return,
+            connect_timeout=2,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.3,  # type: ignore[arg-type]
+            reconnect_to_server_handler=_choose_server,
+            ping_interval=PING_INTERVAL_S,
+            max_outstanding_pings=MAX_OUTSTANDING_PINGS,
+            pending_size=8 * 1024 * 1024,
+            flush_timeout=5.0,
+            skip_subject_validation=True,
+        )
 
     # What the verbs and the readers are built on (the `Wire` protocol).
 
@@ -383,24 +358,34 @@ class Bus(Verbs):
                 self.stats.unknown += 1
                 future.set_exception(Unknown("the connection was lost before the broker answered"))
 
-    def _count_refusal(self, on_closed: Callable[[], None]) -> None:
-        """End for good when a broker that knew us refuses us again and again; once may be a configuration half changed."""
-        self._refused += 1
-        if self._was_up and self._refused == MAX_REFUSALS:
-            self._is_closing = True
-            self.spawn(self._client.close(), "refused")
-            on_closed()
+    async def _on_error(self, error: Exception) -> None:
+        text = str(error).lower()
+        self._last_error = type(error).__name__
+        log.warning("broker connection error", extra={"error": self._last_error, "connection": self._name})
+        if "permissions violation" in text:
+            self.refusals.append(str(error))
+        if isinstance(error, nats.errors.AuthorizationError) or "authorization" in text:
+            self._was_refused.set()
+            self._refused += 1
+            # A broker that knew us and refuses us again and again: once may be a configuration half changed.
+            if self._was_up and self._refused == MAX_REFUSALS:
+                self.spawn(self._client.close(), "refused")
 
-    def _come_back(self) -> None:
+    async def _on_end(self) -> None:
+        self._go_down()
+        if not self._is_closing:
+            self._is_closing = True
+            self._on_closed()
+
+    async def _on_loss(self) -> None:
+        self._go_down()
+
+    async def _on_return(self) -> None:
         self._refused = 0
         self.stats.reconnects += 1
         self._up.set()
         for callback in tuple(self._reconnect_callbacks):
             callback()
-
-
-async def _as_coroutine(work: Coroutine[Any, Any, None]) -> None:
-    await work
 
 
 def _choose_server(pool: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
