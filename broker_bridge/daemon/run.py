@@ -57,7 +57,8 @@ async def serve(config: Config) -> int:
     """Run until told to stop; gives the exit code. Raises SecretError."""
     config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets = Secrets(config.path.parent)
-    key = site_key(config.state_dir, config.site.key, secrets)
+    has_data = (config.state_dir / "broker" / "store").exists()
+    key = site_key(config.state_dir, config.site.key, secrets, may_make=not has_data)
     seed = bridge_seed(config, secrets)
     embedded = Broker(broker_settings(config, secrets, seed), _progress) if config.broker.is_embedded else None
     try:
