@@ -87,7 +87,12 @@ def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> J
     """The facts on a conversation that takes the item; None: it was applied before.
 
     A closed conversation is reopened, and then the handle moves with it.
+
+    Raises:
+        LookupError: it was erased meanwhile (or never was): the item belongs to another one. Look where again.
     """
+    if state.status in (conv.NEW, conv.ERASED):
+        raise LookupError("an erased conversation takes no messages")
     if stored.id in state.items:
         return None
     words = item.words

@@ -107,6 +107,12 @@ def test_an_open_case_takes_messages_and_one_that_never_was_or_was_erased_does_n
     assert not inbound.takes(owned().add(f.Erased(agent="olga")).state, START_MS)
 
 
+@pytest.mark.parametrize("case", [Case(), owned().add(f.Erased(agent="olga"))], ids=["never was", "erased"])
+def test_nothing_joins_a_case_that_is_not_there_any_more(case: Case) -> None:
+    with pytest.raises(LookupError):
+        inbound.follow_up(case.state, stored("2"), said())
+
+
 def test_a_customer_who_answers_a_closed_case_reopens_it_and_leads_the_handle_there() -> None:
     case = closed()
     joined = inbound.follow_up(case.state, stored("2"), said("still broken"))
