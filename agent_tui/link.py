@@ -27,13 +27,25 @@ from agent_tui.model.linked import LinkStatus, Listener, NoLink, Pace, State
 from agent_tui.model.outbox import Outbox
 from agent_tui.sending import Sending
 from broker_bridge.contract import codec, subjects
-from broker_bridge.contract.commands import MAX_REQUEST_BYTES, Act, Alive, Directory, Hello, Refusal, Request, Thread, Unwatch
+from broker_bridge.contract.commands import (
+    MAX_REQUEST_BYTES,
+    Act,
+    Alive,
+    Directory,
+    Hello,
+    Refusal,
+    Request,
+    Thread,
+    Unwatch,
+)
 from broker_bridge.contract.ids import CommandId, ConversationId, Mint
 from broker_bridge.contract.views import Answer, ThreadFeed, ThreadPage, Welcome
 
 __all__ = ["Link", "LinkStatus", "Listener", "NoLink", "Pace", "try_once"]
 
-NO_SERVER = "The server {server} cannot be reached. What you send waits here and leaves by itself."
+NO_SERVER = "The server {server} cannot be reached."
+UNTRUSTED = "The certificate of {server} is not one that this machine trusts: ask your lead for a new enrollment line."
+WAITS = "What you send waits here and leaves by itself."
 NOT_LET_IN = "{server} does not let {agent} in: ask your lead whether your key is enrolled."
 LOST = "The connection to {server} broke. What you send waits here and leaves by itself."
 TOO_LONG = "This is longer than one message may be (128 KiB): make it shorter or send it in parts."
@@ -82,7 +94,7 @@ class _Wire:
 
         Raises:
             _Denied: the key is not enrolled, or may not do what a desk must.
-            NoLink: no server.
+            NoLink: no server, or not the one that we trust; with the sentence.
         """
         self._client.wants_tls = server.startswith("tls:")
 
@@ -111,13 +123,15 @@ class _Wire:
                 await self._client.subscribe(subjects.view(self._agent) + ".>", cb=on_feed)
                 # The server's word on the subscriptions comes before its pong.
                 await self._client.flush(timeout=max(1, int(timeout_s)))
+        except ssl.SSLError as error:
+            raise NoLink(UNTRUSTED.format(server=server)) from error
         except (nkeys.NkeysError, ValueError) as error:
             # A seed or an address that nobody checked before: no waiting makes it right.
             raise _Denied from error
         except (nats.errors.Error, OSError, TimeoutError) as error:
             if self.is_denied or "authorization violation" in str(error).lower():
                 raise _Denied from error
-            raise NoLink(type(error).__name__) from error
+            raise NoLink(NO_SERVER.format(server=server)) from error
         if self.is_denied:
             raise _Denied
 
@@ -132,7 +146,7 @@ class _Wire:
             NoLink: nobody answered in time, nobody listens, or the connection was lost.
         """
         if self.lost.is_set():
-            raise NoLink
+            raise NoLink(NO_BRIDGE)
         number = str(next(self._numbers))
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
@@ -283,8 +297,8 @@ class Link:
             except _Denied:
                 self._tell("denied", NOT_LET_IN.format(server=self._server, agent=self._agent))
                 wait_s = self._pace.denied_retry_s
-            except NoLink:
-                self._tell("down", NO_SERVER.format(server=self._server))
+            except NoLink as error:
+                self._tell("down", f"{error} {WAITS}")
             finally:
                 self._wire = None
                 self._sending.go(False)
@@ -431,8 +445,7 @@ async def try_once(*, server: str, agent: str, seed: str, ca: str = "", timeout_
     except _Denied:
         return Outcome(state="denied", sentence=NOT_LET_IN.format(server=server, agent=agent))
     except NoLink as error:
-        said = NO_BRIDGE if str(error) == NO_BRIDGE else f"The server {server} cannot be reached."
-        return Outcome(state="down", sentence=said)
+        return Outcome(state="down", sentence=str(error))
     except codec.Malformed:
         return Outcome(state="down", sentence=UNREADABLE)
     finally:

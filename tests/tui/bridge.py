@@ -7,13 +7,21 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
 import nats
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -40,11 +48,31 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
+        self.ca = ""
+        """The certificate of `with_tls`."""
         self._process: subprocess.Popen[bytes] | None = None
+
+    def with_tls(self) -> None:
+        """From the next start on, with a certificate that only those trust who are given it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "onewindow test")])
+        now = datetime.now(UTC)
+        here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(here, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.ca = made.public_bytes(Encoding.PEM).decode()
+        (self._folder / "cert.pem").write_text(self.ca)
+        (self._folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{'tls' if self.ca else 'nats'}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         self._write()
@@ -72,6 +100,8 @@ class Server:
             f'jetstream {{ store_dir: "{self._folder / "store"}" }}\n'
             f"{accounts_block([self.bridge.public], self._people)}"
         )
+        if self.ca:
+            text += f'tls {{ cert_file: "{self._folder / "cert.pem"}", key_file: "{self._folder / "key.pem"}" }}\n'
         (self._folder / "nats.conf").write_text(text)
 
     def _takes_connections(self) -> bool:
@@ -103,6 +133,7 @@ class Bridge:
         self._client = await nats.connect(
             self._server.url,
             nkeys_seed_str=self._server.bridge.seed,
+            tls=ssl.create_default_context(cadata=self._server.ca) if self._server.ca else None,
             inbox_prefix=b"_INBOX_BR",
             max_reconnect_attempts=-1,
             reconnect_time_wait=0,

@@ -453,3 +453,23 @@ async def test_tls_is_never_given_up(server: Server, bridge: Bridge) -> None:
     )
     assert outcome.state == "down"
     assert bridge.asked == []
+
+
+async def test_a_server_with_tls_is_trusted_by_its_certificate_alone(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.with_tls()
+    await server.start()
+    bridge = Bridge(server)
+    await bridge.start()
+
+    async def tried(ca: str) -> tuple[str, bool]:
+        outcome = await try_once(server=server.url, agent=AGENT, seed=server.agent.seed, ca=ca, timeout_s=5)
+        return outcome.state, "certificate" in outcome.sentence
+
+    try:
+        assert await tried(server.ca) == ("up", False)
+        assert await tried("") == ("down", True)
+        assert await tried("no certificate") == ("down", True)
+    finally:
+        await bridge.stop()
+        server.kill()
