@@ -197,7 +197,19 @@ class Describe(Act, frozen=True, kw_only=True, omit_defaults=True, tag="describe
 
 
 Question = (
-    Hello | Presence | Rows | Search | Thread | Unwatch | ProfileOf | Message | FilePart | Directory | Typing | Draft
+    Hello
+    | Alive
+    | Presence
+    | Rows
+    | Search
+    | Thread
+    | Unwatch
+    | ProfileOf
+    | Message
+    | FilePart
+    | Directory
+    | Typing
+    | Draft
 )
 Wish = Accept | Decline | Reply | Note | Transfer | Close | Reopen | See | SendAgain | TakeBack | Describe
 AnyRequest = Question | Wish
