@@ -83,6 +83,9 @@ class Conversation(msgspec.Struct, kw_only=True):
     declined: dict[AgentId, int] = {}
     """Who let an offer pass since it was queued last, and when (ms)."""
     opened_ms: int = 0
+    answered: int = 0
+    """Waits that ended with an answer, and had a target."""
+    answered_late: int = 0
     queued_ms: int = 0
     accepted_ms: int = 0
     closed_ms: int = 0
@@ -297,6 +300,9 @@ def _(fact: f.Replied, state: Conversation, entry: Entry, seq: int) -> None:
     words = opened(fact.words)
     state.out[fact.message] = Outgoing(fact=fact, seq=seq, at_ms=entry.at_ms)
     state.messages += 1
+    if state.due_ms is not None:
+        state.answered += 1
+        state.answered_late += entry.at_ms > state.due_ms
     state.waiting_since_ms = None
     state.unread = 0
     state.seen_seq = seq

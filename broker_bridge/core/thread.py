@@ -58,6 +58,13 @@ def _files(words: Words) -> tuple[FileLine, ...]:
     )
 
 
+def _path(page: str) -> str:
+    """`/cards/tariffs` of `https://shop.example/cards/tariffs?x=1`: what an agent needs of a page's address."""
+    _, _, rest = page.partition("://")
+    path = rest[rest.find("/") :] if "/" in rest else page
+    return path.partition("?")[0].partition("#")[0][:200]
+
+
 def _event(entry: Entry, seq: int, place: int, text: str, agent: AgentId = "", named: Named | None = None) -> Item:
     return Item(
         id=f"{seq}-{place}",
@@ -92,6 +99,7 @@ def _received(fact: f.Received, entry: Entry, seq: int, named: Named) -> Item:
         to=words.to,
         cc=words.cc,
         files=_files(words),
+        page=_path(words.page),
         has_raw=bool(fact.raw),
         reason="; ".join(words.warnings[:3]),
     )

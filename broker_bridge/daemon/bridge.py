@@ -33,6 +33,7 @@ from broker_bridge.daemon.files import Files
 from broker_bridge.daemon.follower import Follower, News
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
+from broker_bridge.daemon.janitor import Janitor
 from broker_bridge.daemon.kv import Watch
 from broker_bridge.daemon.lease import Leases, LeaseTiming
 from broker_bridge.daemon.logwriter import LogWriter
@@ -324,6 +325,7 @@ class Bridge:
             "homes": self._watch_homes(),
             "fill": self._watch_fill(),
             "agents": self._tell_agents(),
+            "janitor": Janitor(self.bus, self.model, now_ms, asyncio.sleep, lambda: self.router.is_leader).run(),
         }
         for name, one in work.items():
             crew.create_task(one, name=name)

@@ -30,6 +30,8 @@ class Ledger:
         self._doubled: defaultdict[str, list[str]] = defaultdict(list)
         self._dead: dict[str, str] = {}
         self._counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._counted_to: Counter[str] = Counter()
+        """Sequence of IN up to which the janitor's counts stand for the items, by channel."""
         self._shown: Counter[str] = Counter()
         self._replies: dict[str, tuple[str, str]] = {}
         self.unreadable = 0
@@ -61,6 +63,7 @@ class Ledger:
 
     def _saw_fact(self, fact: f.AnyFact) -> None:
         if isinstance(fact, f.Counted):
+            self._counted_to[fact.channel] = max(self._counted_to[fact.channel], fact.up_to_seq)
             self._counted[fact.channel]["stored"] += fact.stored
             self._counted[fact.channel]["quarantined"] += fact.quarantined
         elif isinstance(fact, f.Replied):
@@ -90,6 +93,8 @@ class Ledger:
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         missing: defaultdict[str, list[str]] = defaultdict(list)
         for item, (channel, seq, partition) in self._received.items():
+            if seq <= self._counted_to[channel]:
+                continue
             books = found[channel]
             books["received"] += 1
             if item in self._stored:

@@ -199,7 +199,17 @@ class Reading:
             queue=self._model.count(where, values),
             all=self._model.count(OPEN),
             oldest_ms=oldest,
+            service_level=self._service_level(),
         )
+
+    def _service_level(self, queue: str | None = None) -> float | None:
+        """Share of answers in time in cases that moved in the last 24 hours; None: nothing had a target."""
+        where, values = ("AND queue = ?", [queue]) if queue is not None else ("", [])
+        answered, late = self._model.db.execute(
+            f"SELECT SUM(answered), SUM(answered_late) FROM conversation WHERE answered > 0 AND last_ms > ? {where}",  # noqa: S608
+            [self._now_ms() - DAY_MS, *values],
+        ).fetchone()
+        return (answered - late) / answered if answered else None
 
     def me(self, actor: Actor) -> v.Me:
         presence = self._staff.presence(actor.agent)
@@ -288,6 +298,7 @@ class Reading:
                 conv=state.id,
             )
         ]
+        moments.extend(self._pages(state))
         for one, item in self._items_of([case for case in cases if case != state.id], limit):
             spoken = item.kind in ("them", "colleague", "unreadable")
             text = conv.preview(item.subject or item.text) if item.kind == "them" else conv.preview(item.text)
@@ -303,6 +314,14 @@ class Reading:
             )
         moments.sort(key=lambda moment: -moment.at_ms)
         return tuple(moments)
+
+    def _pages(self, state: Conversation) -> list[v.Moment]:
+        """The pages the visitor wrote from, in this case."""
+        found: list[v.Moment] = []
+        for item in self._model.items(state.id, None, 100):
+            if item.page and (not found or found[-1].text != item.page):
+                found.append(v.Moment(at_ms=item.at_ms, word="web", text=item.page, node="event", conv=state.id))
+        return found
 
     def file_of(self, conversation: ConversationId, digest: str) -> v.FileLine | None:
         """The file of this digest, if it stands in this conversation."""
@@ -379,6 +398,7 @@ class Reading:
                 for name, one in self._staff.active.items()
                 if self._staff.presence(name).state == "ready" and (not one.queues or queue.name in one.queues)
             ),
+            service_level=self._service_level(queue.name),
             target=queue.target,
             arrivals=tuple(arrivals),
         )

@@ -19,7 +19,7 @@ from broker_bridge.contract import codec
 from broker_bridge.contract.views import Item
 from broker_bridge.core.conversation import Conversation
 
-VERSION = "3"
+VERSION = "4"
 _items = msgspec.json.Decoder(Item)
 
 
@@ -103,7 +103,7 @@ class ReadModel:
         """What lists, router and dispatch ask for, beside the encoded state."""
         out = state.next_out()
         self.db.execute(
-            "INSERT OR REPLACE INTO conversation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO conversation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state.id,
                 state.number,
@@ -121,6 +121,8 @@ class ReadModel:
                 state.last_ms,
                 out.fact.channel if out else "",
                 state.text,
+                state.answered,
+                state.answered_late,
             ),
         )
 

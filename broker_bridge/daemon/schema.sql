@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS conversation (
     closed_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL,
     out_channel TEXT NOT NULL,
-    text TEXT NOT NULL
+    text TEXT NOT NULL,
+    answered INTEGER NOT NULL,
+    answered_late INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS conversation_status ON conversation (status, queue, waiting_since_ms);
 CREATE INDEX IF NOT EXISTS conversation_owner ON conversation (owner) WHERE owner <> '';
@@ -33,6 +35,7 @@ CREATE INDEX IF NOT EXISTS conversation_customer ON conversation (customer, last
 CREATE INDEX IF NOT EXISTS conversation_out ON conversation (out_channel) WHERE out_channel <> '';
 CREATE INDEX IF NOT EXISTS conversation_number ON conversation (number);
 CREATE INDEX IF NOT EXISTS conversation_last ON conversation (status, last_ms);
+CREATE INDEX IF NOT EXISTS conversation_answered ON conversation (last_ms, queue, answered, answered_late) WHERE answered > 0;
 CREATE TABLE IF NOT EXISTS item (
     seq INTEGER NOT NULL,
     place INTEGER NOT NULL,
