@@ -205,13 +205,16 @@ def _(fact: f.Opened, state: Conversation, entry: Entry, seq: int) -> None:
     state.opened_ms = entry.at_ms
 
 
-def _came_in(state: Conversation, entry: Entry, seq: int, handle: HandleId, item: str) -> None:
+def _came_in(
+    state: Conversation, entry: Entry, seq: int, handle: HandleId, item: str, *, is_automatic: bool = False
+) -> None:
     state.items[item] = entry.at_ms
     state.messages += 1
     state.unread += 1
     state.last_in_seq = seq
     state.last_ms = entry.at_ms
-    if state.waiting_since_ms is None:
+    if state.waiting_since_ms is None and not is_automatic:
+        # Nobody waits behind an out-of-office note.
         state.waiting_since_ms = entry.at_ms
     state.text_by = "them"
     state.handles.setdefault(handle, "")
@@ -220,7 +223,7 @@ def _came_in(state: Conversation, entry: Entry, seq: int, handle: HandleId, item
 @_apply.register
 def _(fact: f.Received, state: Conversation, entry: Entry, seq: int) -> None:
     words = opened(fact.words)
-    _came_in(state, entry, seq, fact.handle, fact.item)
+    _came_in(state, entry, seq, fact.handle, fact.item, is_automatic=bool(fact.automatic))
     state.text = preview(words.text or words.subject or (words.files[0].name if words.files else ""))
     state.name = words.name or state.name or words.address
     state.handles[fact.handle] = words.address

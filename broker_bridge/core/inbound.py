@@ -50,9 +50,13 @@ def takes(state: Conversation, now_ms: int) -> bool:
     return state.status == conv.CLOSED and now_ms - state.closed_ms < REOPEN_WITHIN_MS
 
 
-def is_participant(state: Conversation, handle: HandleId, address: str) -> bool:
-    """Whether this sender has a part in the case: a handle of it, or somebody its mails were addressed to."""
-    return handle in state.handles or address.lower() in state.people
+def is_participant(state: Conversation, handle: HandleId, address: str, ours: frozenset[str] = frozenset()) -> bool:
+    """Whether this sender has a part in the case: a handle of it, or somebody its mails were addressed to.
+
+    Args:
+        ours: the site's own addresses, lower case: every mail is addressed to one of them, so they prove nothing.
+    """
+    return handle in state.handles or (address.lower() in state.people and address.lower() not in ours)
 
 
 def arrived(stored: Stored, item: Said | Unreadable) -> f.ConversationFact:
@@ -102,7 +106,9 @@ def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> J
         again = f.DeliveredAgain(message=known, item=stored.id, channel=stored.channel)
         return Joined(conversation=state.id, conv=(again,))
     fact = arrived(stored, item)
-    if state.is_open:
+    is_automatic = isinstance(item, Said) and bool(item.automatic)
+    if state.is_open or is_automatic:
+        # An out-of-office note joins a closed case and leaves it closed.
         return Joined(conversation=state.id, conv=(fact,))
     back = (f.Reopened(queue=state.queue), fact, f.Queued(queue=state.queue, reason="the customer wrote again"))
     return Joined(conversation=state.id, conv=back, handle=(f.Began(conversation=state.id),))

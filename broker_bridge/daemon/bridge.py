@@ -264,6 +264,9 @@ class Bridge:
             new_id=self.new_id,
             now_ms=now_ms,
             sleep=asyncio.sleep,
+            ours=frozenset(
+                one.lower() for route in self._routes.values() for one in getattr(route.channel, "own_addresses", ())
+            ),
         )
         self.router = Router(
             writer=self.writer,

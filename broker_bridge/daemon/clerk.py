@@ -87,8 +87,9 @@ class Clerk:
         new_id: Callable[[], str],
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
+        ours: frozenset[str] = frozenset(),
     ) -> None:
-        """`sources`: by channel name; `fallback`: for items of a channel that is no longer set up."""
+        """`ours`: the site's own addresses, lower case. `sources`: by channel name; `fallback`: for items of a channel that is no longer set up."""
         self._bus = bus
         self._writer = writer
         self._states = states
@@ -99,6 +100,7 @@ class Clerk:
         self._new_id = new_id
         self._now_ms = now_ms
         self._sleep = sleep
+        self._ours = ours
         self._failures: Counter[int] = Counter()
         self._lanes: dict[str, asyncio.Lock] = {}
         self.stored: Counter[str] = Counter()
@@ -249,7 +251,7 @@ class Clerk:
                 if not inbound.takes(state, self._now_ms()):
                     continue
                 is_named = isinstance(item, Said) and item.token == candidate
-                if is_named or inbound.is_participant(state, stored.handle, item.sender.address):
+                if is_named or inbound.is_participant(state, stored.handle, item.sender.address, self._ours):
                     await self._join(cells, stored, item)
                     return
                 suggestion = (candidate, "it refers to a mail of that case, but the sender has no part in it")

@@ -23,7 +23,7 @@ from broker_bridge.core.delivery import Outgoing
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.states import CONV, States
+from broker_bridge.daemon.states import CONV, Cell, States
 
 log = logging.getLogger(__name__)
 
@@ -233,8 +233,7 @@ class Dispatch:
         while True:
             try:
                 async with self._writer.hold((CONV, conversation)) as cells:
-                    entry = Entry(at_ms=self._now_ms(), by="dispatch", facts=(fact,))
-                    await self._writer.decide(cells, "", functools.partial(_as_decided, entry, cells[0].state.customer))
+                    await self._writer.decide(cells, "", functools.partial(_outcome, cells[0], fact, self._now_ms()))
                 return
             except Overloaded:
                 log.warning("outcome waits for the log", extra={"conversation": conversation})
@@ -260,5 +259,9 @@ class Dispatch:
         )
 
 
-def _as_decided(entry: Entry, key: str) -> tuple[dict[int, tuple[Entry, str]], None]:
-    return {0: (entry, key)}, None
+def _outcome(cell: Cell, fact: f.ConversationFact, now_ms: int) -> tuple[dict[int, tuple[Entry, str]], None]:
+    """The entry of an outcome, unless a later attempt has made a failure meaningless."""
+    state: Conversation = cell.state
+    if isinstance(fact, (f.SendFailed, f.SendUnknown)) and state.is_superseded(fact.message, fact.attempt):
+        return {}, None
+    return {0: (Entry(at_ms=now_ms, by="dispatch", facts=(fact,)), state.customer)}, None
