@@ -20,7 +20,7 @@ from broker_bridge.contract.commands import Refusal
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
 from broker_bridge.core.wishes import House
-from broker_bridge.daemon import attention, config, streams
+from broker_bridge.daemon import config, streams
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.bus import Bus
@@ -29,21 +29,22 @@ from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.desk import Desk
 from broker_bridge.daemon.dispatch import Dispatch, Route
 from broker_bridge.daemon.drafts import Drafts
+from broker_bridge.daemon.duties import Duties
 from broker_bridge.daemon.files import Files
 from broker_bridge.daemon.follower import Follower, News
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
 from broker_bridge.daemon.janitor import Janitor
 from broker_bridge.daemon.kv import Watch
-from broker_bridge.daemon.lease import Leases, LeaseTiming
+from broker_bridge.daemon.lease import LeaseTiming
 from broker_bridge.daemon.logwriter import LogWriter
-from broker_bridge.daemon.pull import Pull
 from broker_bridge.daemon.reading import Outlet, Queue, Reading
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.secrets import Secrets
 from broker_bridge.daemon.service import Service
+from broker_bridge.daemon.signals import Signals
 from broker_bridge.daemon.site import Site
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, States
@@ -81,9 +82,7 @@ class Bridge:
         self._secrets = secrets
         self._site_key = site_key
         self._mint = ids.Mint(randomness.randbelow(1 << 20), randomness.randbelow(1 << 40))
-        self._lanes: dict[str, tuple[Pull, asyncio.Task[None]]] = {}
         self.channels: dict[str, Supervised] = {}
-        self._listening: dict[str, asyncio.Task[None]] = {}
         self._stop_wanted = asyncio.Event()
         self._agents_changed = asyncio.Event()
         self.fills: list[streams.Fill] = []
@@ -175,7 +174,7 @@ class Bridge:
     def is_up(self, channel: str) -> bool:
         """Whether a channel can send, as far as this bridge knows."""
         found = self.channels.get(channel)
-        return found is not None and (found.is_up or channel not in self._listening)
+        return found is not None and (found.is_up or not self.duties.is_listening(channel))
 
     def house(self) -> House:
         return House(
@@ -288,6 +287,19 @@ class Bridge:
             sleep=asyncio.sleep,
             random=random.random,
         )
+        self.duties = Duties(
+            bus=self.bus,
+            bucket=self.buckets["leases"],
+            boot=self.boot,
+            clerk=self.clerk,
+            dispatch=self.dispatch,
+            router=self.router,
+            channels=self.channels,
+            timing=self._timing,
+        )
+        self.signals = Signals(
+            routes=self._routes, home=self.home, attention=self.attention, reading=self.reading, staff=self.staff
+        )
         for listener in (
             self.staff.noticed,
             self.dispatch.noticed,
@@ -316,7 +328,6 @@ class Bridge:
             log.info("stopped", extra={"position": self.follower.position})
 
     async def _start(self, crew: asyncio.TaskGroup, health: Health, metrics: Metrics) -> Service:
-        self._crew = crew
         work: dict[str, Coroutine[Any, Any, None]] = {
             "log writer": self.writer.run(),
             "intake": self.intake.run(),
@@ -324,6 +335,7 @@ class Bridge:
             "dispatch": self.dispatch.run(),
             "router": self.router.run(),
             "home": self.home.run(),
+            "signals": self.signals.run(),
             "presence": self._watch_presence(),
             "homes": self._watch_homes(),
             "fill": self._watch_fill(),
@@ -332,12 +344,11 @@ class Bridge:
         }
         for name, one in work.items():
             crew.create_task(one, name=name)
-        await self.bus.listen("cc.sig.>", self._signalled)
+        await self.bus.listen("cc.sig.>", self.signals.heard)
         service = await self.bus.serve("cc.do.>", "bridges", self.desk.handle, workers=128, busy=BUSY, broken=BROKEN)
         routes = [route for one in self._routes.values() for route in one.channel.routes()]
         crew.create_task(self.web.run(routes, health, metrics), name="web")
-        self._leases = self._make_leases()
-        self._renewing = [crew.create_task(leases.run(), name="leases") for leases in self._leases]
+        self.duties.start(crew)
         await self.audit.record("start", self.boot)
         return service
 
@@ -350,96 +361,13 @@ class Bridge:
         self.intake.is_refusing = True
         try:
             async with asyncio.timeout(15.0):
-                for task in self._renewing:
-                    task.cancel()
-                await asyncio.wait(self._renewing)
+                await self.duties.stop_renewing()
                 await service.close()
-                for leases in self._leases:
-                    await leases.close()
+                await self.duties.close()
                 await self.dispatch.idle()
                 await self.audit.record("stop", self.boot)
         except (TimeoutError, BusError) as error:
             log.warning("stopped without all farewells", extra={"error": type(error).__name__})
-
-    def _make_leases(self) -> list[Leases]:
-        def group(name: str, names: list[str], gained: Any, lost: Any) -> Leases:
-            return Leases(
-                self.buckets["leases"],
-                name,
-                names,
-                self.boot,
-                clock=time.monotonic,
-                on_gained=gained,
-                on_lost=lost,
-                timing=self._timing,
-            )
-
-        lanes = [f"{number:02}" for number in range(streams.PARTITIONS)]
-        return [
-            group("lane", lanes, self._lane_gained, self._lane_lost),
-            group("channel", list(self._routes), self._channel_gained, self._channel_lost),
-            group("leader", ["leader"], self._leader_gained, self._leader_lost),
-        ]
-
-    async def _lane_gained(self, name: str) -> None:
-        # Behind the head of the log this bridge would decide on old states and lose every race.
-        pull = self.bus.pull("IN", streams.durable(int(name)))
-        self._lanes[name] = (pull, self._crew.create_task(self.clerk.take(pull), name=f"lane {name}"))
-
-    async def _lane_lost(self, name: str) -> None:
-        pull, task = self._lanes.pop(name)
-        task.cancel()
-        await asyncio.wait([task])
-        await pull.close()
-
-    async def _channel_gained(self, name: str) -> None:
-        supervised = self.channels[name]
-        self._listening[name] = self._crew.create_task(supervised.run(), name=f"channel {name}")
-        self.dispatch.hold(name, True)
-
-    async def _channel_lost(self, name: str) -> None:
-        self.dispatch.hold(name, False)
-        task = self._listening.pop(name)
-        task.cancel()
-        await asyncio.wait([task])
-
-    async def _leader_gained(self, _name: str) -> None:
-        self.router.is_leader = True
-
-    async def _leader_lost(self, _name: str) -> None:
-        self.router.is_leader = False
-
-    # what others say
-
-    def _signalled(self, subject: str, body: bytes) -> None:
-        _, _, kind, rest = subject.split(".", 3)
-        if kind == "channel":
-            route = self._routes.get(rest)
-            if route is not None:
-                route.channel.heard(body)
-            return
-        try:
-            word = attention.words.decode(body)
-        except ValueError:
-            log.warning("a signal could not be read", extra={"kind": kind})
-            return
-        if word.what == "watch":
-            self.home.watch(word.who, word.conversation, int(rest), word.on)
-            return
-        if self.attention.told(word):
-            self.home.touch(word.conversation)
-            if word.what == "typing" and word.who != attention.CUSTOMER:
-                self._crew.create_task(self._show_typing(word))
-
-    async def _show_typing(self, word: attention.Word) -> None:
-        """The customer sees that an agent types: told by the bridge that holds the channel."""
-        state = self.reading.state(word.conversation)
-        way = next(reversed(state.ways.values()), None)
-        route = self._routes.get(way.channel) if way else None
-        if way is None or route is None or not route.is_held or not route.capabilities.has_typing:
-            return
-        if state.owner == word.who:
-            await route.channel.show_typing(way.address, self.staff.name_of(word.who), word.on)
 
     async def _move_home(self, agent: str) -> None:
         try:

@@ -20,6 +20,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.core import inbound
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.handle import Handle
+from broker_bridge.daemon import crash
 from broker_bridge.daemon.logwriter import TRIES, Appends, Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
@@ -155,6 +156,7 @@ class Clerk:
                 await self._park(item, stored, f"{type(error).__name__} in the clerk")
             else:
                 self.stored[stored.channel] += 1
+                crash.point("in.logged")
                 await item.ack()
             self._failures.pop(item.seq, None)
             return
@@ -175,7 +177,7 @@ class Clerk:
         while True:
             try:
                 await self._bus.publish(
-                    Outgoing(subjects.dead("in"), msgspec.json.encode(dead), {"Nats-Msg-Id": f"dead-{name}"})
+                    Outgoing(subjects.dead("in"), msgspec.json.encode(dead), {"Nats-Msg-Id": f"dead-{name}-{item.seq}"})
                 )
             except BusError as error:
                 log.warning("quarantine waits", extra={"seq": item.seq, "error": type(error).__name__})
@@ -203,6 +205,7 @@ class Clerk:
             item = codec.item(words.text.encode())
         except codec.Malformed as error:
             raise Poisoned(f"its content is not of this version: {error}") from error
+        crash.point("in.before_log")
         if isinstance(item, Receipt):
             await self._apply_receipt(stored, item)
         else:

@@ -20,6 +20,7 @@ from broker_bridge.contract.words import opened
 from broker_bridge.core import outbound
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.delivery import Outgoing
+from broker_bridge.daemon import crash
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
@@ -165,21 +166,28 @@ class Dispatch:
 
     async def _attempt(self, conversation: str, route: Route) -> None:
         timeout_s = route.capabilities.send_timeout_s
+        ours: f.Sending | None = None
+        crash.point("out.before_claim")
         async with self._writer.hold((CONV, conversation)) as cells:
 
             def decision() -> tuple[dict[int, tuple[Entry, str]], tuple[Outgoing, f.Sending] | None]:
+                nonlocal ours
                 state: Conversation = cells[0].state
                 now_ms = self._now_ms()
                 step, out, _ = outbound.next_step(state, route.capabilities.idempotent_send, now_ms)
+                if ours is not None and out is not None and _is_claim(out, ours):
+                    # Its answer was lost on the way; it stands in the log, and nobody has called the provider under it.
+                    return {}, (out, ours)
                 if step != outbound.CLAIM or out is None:
                     return {}, None
-                claim = outbound.claimed(out, self._boot, timeout_s, now_ms)
-                return {0: (Entry(at_ms=now_ms, by="dispatch", facts=(claim,)), state.customer)}, (out, claim)
+                ours = outbound.claimed(out, self._boot, timeout_s, now_ms)
+                return {0: (Entry(at_ms=now_ms, by="dispatch", facts=(ours,)), state.customer)}, (out, ours)
 
             _, claimed = await self._writer.decide(cells, "", decision)
         if claimed is None:
             return
         out, claim = claimed
+        crash.point("out.claimed")
         if self._now_ms() + timeout_s * 1000 > claim.deadline_ms or not route.is_held:
             # The claim took so long that the call could outlast its deadline: certainly nothing has left.
             await self._failed(
@@ -193,6 +201,7 @@ class Dispatch:
         try:
             async with asyncio.timeout(route.capabilities.send_timeout_s):
                 provider_id = await route.channel.send(self._outbound(state, out))
+                crash.point("out.called")
         except SendFailure as failure:
             await self._failed(conversation, route, claim, failure)
         except (SendUncertain, TimeoutError) as error:
@@ -204,6 +213,7 @@ class Dispatch:
             await self._tell(
                 conversation, f.Sent(message=claim.message, attempt=claim.attempt, provider_id=provider_id)
             )
+            crash.point("out.told")
 
     async def _failed(self, conversation: str, route: Route, claim: f.Sending, failure: SendFailure) -> None:
         self.failed[route.channel.name] += 1
@@ -257,6 +267,15 @@ class Dispatch:
             at_ms=out.at_ms,
             seq=out.seq,
         )
+
+
+def _is_claim(out: Outgoing, claim: f.Sending) -> bool:
+    return (out.fact.message, out.attempt, out.bridge, out.deadline_ms) == (
+        claim.message,
+        claim.attempt,
+        claim.bridge,
+        claim.deadline_ms,
+    )
 
 
 def _outcome(cell: Cell, fact: f.ConversationFact, now_ms: int) -> tuple[dict[int, tuple[Entry, str]], None]:

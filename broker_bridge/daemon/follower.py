@@ -18,6 +18,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import opened
 from broker_bridge.core import thread
 from broker_bridge.core.conversation import ERASED, Conversation
+from broker_bridge.daemon import crash
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CONV, CUST, KINDS, Cell, States, encode_state
@@ -120,6 +121,7 @@ class Follower:
             self._model.keep(kind, name, cell.state.seq, encode_state(cell.state), cell.blocked)
             if kind == CONV:
                 self._model.keep_conversation(cell.state)
+        crash.point("in.applied")
         self._model.commit(self.position)
         for listener in self._listeners:
             listener(news)

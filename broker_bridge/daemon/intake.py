@@ -18,6 +18,7 @@ from broker_bridge.channel import SiteFull, SiteUnavailable
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract.envelopes import Envelope, Stored
 from broker_bridge.contract.words import Words
+from broker_bridge.daemon import crash
 from broker_bridge.daemon.logwriter import Appends
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.wire import BusError, Busy, LostRace, Outgoing, SeenBefore, StoreFull, TooLarge, Unknown
@@ -143,6 +144,7 @@ class Intake:
     async def _write_patiently(self, group: list[_Waiting]) -> None:
         started = self._clock()
         while True:
+            crash.point("in.before_store")
             try:
                 stored = await self._bus.publish_batch([waiting.msg for waiting in group])
             except (SeenBefore, LostRace):
@@ -169,6 +171,7 @@ class Intake:
                 log.error("an item could not be stored", extra={"error": type(error).__name__})
                 _end(group[0], SiteUnavailable(f"the broker refused it ({type(error).__name__})"))
                 return
+            crash.point("in.stored")
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_result(not stored.duplicate)

@@ -77,7 +77,7 @@ class Router:
                 try:
                     await self._end_offers()
                     await self._offer()
-                except (Overloaded, Blocked, BusError) as error:
+                except (Overloaded, BusError) as error:
                     log.warning("routing waits", extra={"error": type(error).__name__})
                     await self._sleep(1.0)
             await self._sleep(0.02)
@@ -173,5 +173,9 @@ class Router:
                     return {}, False
                 return {0: (Entry(at_ms=self._now_ms(), by=by, facts=(fact,)), state.customer)}, True
 
-            _, is_done = await self._writer.decide(cells, "", decision)
+            try:
+                _, is_done = await self._writer.decide(cells, "", decision)
+            except Blocked:
+                # Read-only here; the others must not wait behind it.
+                return False
         return is_done

@@ -98,7 +98,11 @@ class States:
 
     def fold(self, cell: Cell, entry: Entry, seq: int) -> None:
         """Apply an entry that is in LOG; one that was applied already changes nothing."""
-        if cell.state.seq < seq and not cell.blocked:
+        if cell.state.seq >= seq:
+            return
+        if cell.blocked:
+            cell.state.seq = seq
+        else:
             cell.state = KINDS[cell.kind].fold(cell.state, entry, seq)
 
     async def reload(self, cell: Cell) -> None:
@@ -116,4 +120,6 @@ class States:
                 state.seq = seq
             else:
                 state = kind.fold(state, entry, seq)
-        cell.state, cell.blocked = state, blocked
+        # While the log was read the follower may have come further: its work must not be undone, nobody would do it again.
+        if state.seq >= cell.state.seq:
+            cell.state, cell.blocked = state, blocked

@@ -1,0 +1,113 @@
+"""What this bridge does because it holds a lease: lanes of IN, channels, the leader's work.
+
+Law: work under a lease has stopped before the lease is given back; a lease saves work, the log's expected sequence keeps order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from broker_bridge.daemon import streams
+from broker_bridge.daemon.bus import Bus
+from broker_bridge.daemon.clerk import Clerk
+from broker_bridge.daemon.dispatch import Dispatch
+from broker_bridge.daemon.kv import Kv
+from broker_bridge.daemon.lease import Leases, LeaseTiming, Told
+from broker_bridge.daemon.pull import Pull
+from broker_bridge.daemon.router import Router
+from broker_bridge.daemon.supervise import Supervised
+
+
+class Duties:
+    """The three groups of leases of one bridge."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        bucket: Kv,
+        boot: str,
+        clerk: Clerk,
+        dispatch: Dispatch,
+        router: Router,
+        channels: Mapping[str, Supervised],
+        timing: LeaseTiming | None = None,
+    ) -> None:
+        self._bus = bus
+        self._bucket = bucket
+        self._boot = boot
+        self._clerk = clerk
+        self._dispatch = dispatch
+        self._router = router
+        self._channels = channels
+        self._timing = timing
+        self._lanes: dict[str, tuple[Pull, asyncio.Task[None]]] = {}
+        self._listening: dict[str, asyncio.Task[None]] = {}
+        self._renewing: list[asyncio.Task[None]] = []
+        lanes = [f"{number:02}" for number in range(streams.PARTITIONS)]
+        self._leases = [
+            self._group("lane", lanes, self._lane_gained, self._lane_lost),
+            self._group("channel", list(channels), self._channel_gained, self._channel_lost),
+            self._group("leader", ["leader"], self._leader_gained, self._leader_lost),
+        ]
+
+    def _group(self, name: str, names: list[str], gained: Told, lost: Told) -> Leases:
+        return Leases(
+            self._bucket,
+            name,
+            names,
+            self._boot,
+            clock=time.monotonic,
+            on_gained=gained,
+            on_lost=lost,
+            timing=self._timing,
+        )
+
+    def start(self, crew: asyncio.TaskGroup) -> None:
+        """Take part in the spreading of leases."""
+        self._crew = crew
+        self._renewing = [crew.create_task(leases.run(), name="leases") for leases in self._leases]
+
+    def is_listening(self, channel: str) -> bool:
+        """Whether this bridge holds a channel."""
+        return channel in self._listening
+
+    async def stop_renewing(self) -> None:
+        """Take nothing more; what is held stays until `close`."""
+        for task in self._renewing:
+            task.cancel()
+        if self._renewing:
+            await asyncio.wait(self._renewing)
+
+    async def close(self) -> None:
+        """End all work under leases and give them back, so that others take over at once."""
+        for leases in self._leases:
+            await leases.close()
+
+    async def _lane_gained(self, name: str) -> None:
+        pull = self._bus.pull("IN", streams.durable(int(name)))
+        self._lanes[name] = (pull, self._crew.create_task(self._clerk.take(pull), name=f"lane {name}"))
+
+    async def _lane_lost(self, name: str) -> None:
+        pull, task = self._lanes.pop(name)
+        task.cancel()
+        await asyncio.wait([task])
+        await pull.close()
+
+    async def _channel_gained(self, name: str) -> None:
+        self._listening[name] = self._crew.create_task(self._channels[name].run(), name=f"channel {name}")
+        self._dispatch.hold(name, True)
+
+    async def _channel_lost(self, name: str) -> None:
+        self._dispatch.hold(name, False)
+        task = self._listening.pop(name)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def _leader_gained(self, _name: str) -> None:
+        self._router.is_leader = True
+
+    async def _leader_lost(self, _name: str) -> None:
+        self._router.is_leader = False
