@@ -45,13 +45,18 @@ class ProfilePane(Vertical):
     def list(self) -> LineList:
         return self.query_one(LineList)
 
+    def show_head(self, is_open: bool, key: str, at: Instant) -> None:
+        """The two rows above; heavy in `acc` with the focus."""
+        cells = self.size.width
+        title = Part((Run("Profile", "strong" if is_open else "mut", "b" if is_open else ""),))
+        right = (Part((Run(key, "acc", "b"), Run(" whole", "mut")), 1),) if is_open else ()
+        rule = frame.rule(cells, at.glyphs, is_focused=self.list.has_focus)
+        self.query_one("#profile-head", Painted).show(frame.head((title,), right, cells), rule)
+
     def show(self, customer: Profile | None, name: str, key: str, find: str, at: Instant) -> None:
         """`name`: of the open conversation's customer, empty = none is open. `key`, `find`: as bound now."""
         cells = self.size.width
-        title = Part((Run("Profile", "strong" if name else "mut", "b" if name else ""),))
-        right = (Part((Run(key, "acc", "b"), Run(" whole", "mut")), 1),) if name else ()
-        rule = frame.rule(cells, at.glyphs, is_focused=self.list.has_focus)
-        self.query_one("#profile-head", Painted).show(frame.head((title,), right, cells), rule)
+        self.show_head(bool(name), key, at)
         if customer is not None and name:
             self.list.show(profile(customer, cells, at))
         elif name:

@@ -44,14 +44,17 @@ class TimelinePane(Vertical):
     def list(self) -> LineList:
         return self.query_one(LineList)
 
-    def show(self, moments: tuple[Moment, ...] | None, key: str, at: Instant) -> None:
-        """None = no conversation is open. `key`: shows it whole."""
+    def show_head(self, is_open: bool, key: str, at: Instant) -> None:
+        """The two rows above; heavy in `acc` with the focus."""
         cells = self.size.width
-        is_open = moments is not None
         left = [Part((Run("Timeline", "strong" if is_open else "mut", "b" if is_open else ""),))]
         if cells >= 36 and is_open:
             left.append(Part((Run("every channel", "mut"),), 2))
         right = (Part((Run(key, "acc", "b"), Run(" whole", "mut")), 1),) if is_open else ()
         rule = frame.rule(cells, at.glyphs, is_focused=self.list.has_focus)
         self.query_one("#timeline-head", Painted).show(frame.head(tuple(left), right, cells), rule)
-        self.list.show(timeline(moments, cells, at) if moments is not None else NOTHING)
+
+    def show(self, moments: tuple[Moment, ...] | None, key: str, at: Instant) -> None:
+        """None = no conversation is open. `key`: shows it whole."""
+        self.show_head(moments is not None, key, at)
+        self.list.show(timeline(moments, self.size.width, at) if moments is not None else NOTHING)

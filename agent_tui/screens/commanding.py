@@ -22,6 +22,7 @@ from broker_bridge.contract.views import Row
 class Commanding(Listed[str | None]):
     """Gives the name of what is to be done."""
 
+    is_typed = True
     columns = 74
     rows = 22
 

@@ -121,7 +121,14 @@ class Dialog(ModalScreen[T]):
 
 
 class Listed(Dialog[T]):
-    """A dialog with one list that the arrows move, whatever has the focus."""
+    """A dialog with one list that the arrows move, whatever has the focus; `tab` stays with what is typed."""
+
+    is_typed = False
+    """There is a field: the list never takes the focus."""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.list_of().can_focus = not self.is_typed
 
     def list_of(self) -> LineList:
         return self.query_one(LineList)

@@ -22,6 +22,7 @@ PLACES = {"list": "inbox", "thread": "conversation", "side": "profile and timeli
 class Helping(Listed[None]):
     """Three columns where there is room, one below."""
 
+    is_typed = True
     columns = 108
     rows = 32
 

@@ -188,10 +188,10 @@ def set_theme(screen: Workstation, name: str) -> None:
 def ascii_(screen: Workstation) -> None:
     """Our signs in ASCII, or not; what people wrote stays."""
     screen.place.glyphs = UNICODE if screen.place.glyphs.ascii else ASCII
-    for pane in (screen.inbox.list, screen.thread.list):
-        pane.on_resize()
     screen.forget_lines()
     screen.lay_out()
+    # After the sources are made anew: a line that was painted with the other signs has the same stamp.
+    screen.call_after_refresh(screen.draw_lists)
 
 
 ACTS: dict[str, Callable[[Workstation], None]] = {

@@ -227,7 +227,7 @@ class Monitor(Screen[None]):
         shown = [Key(self.keys.shown(name, "monitor"), self.keys[name].label, 3) for name in pages]
         back = Key(self.keys.shown("back", "monitor"), "to the desk", 1)
         lead = (Run(clean_line(self._said), "near", "b"),) if self._said else ()
-        found = tuple([*([key for key in keys if key.words != "read"]), *(shown if self.is_narrow else ()), back])
+        found = (*(key for key in keys if key.words != "read"), *(shown if self.is_narrow else ()), back)
         always = (Key(self.keys.shown("command"), "command"), Key(self.keys.shown("help"), "help"))
         row = frame.key_line(found, self.app.size.width, self.place.glyphs, lead=lead, always=always)
         self.query_one("#keyline", Painted).show(row)

@@ -34,6 +34,7 @@ class Found(NamedTuple):
 class Searching(Listed[Found | None]):
     """Searches while it is typed."""
 
+    is_typed = True
     columns = 108
     rows = 26
 

@@ -38,6 +38,7 @@ class Whom(NamedTuple):
 class Transferring(Listed[Whom | None]):
     """Left whom, right what is said to them; under 100 columns the right side is a page by `tab`."""
 
+    is_typed = True
     columns = 98
     rows = 25
 

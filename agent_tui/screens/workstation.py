@@ -327,6 +327,9 @@ class Workstation(Screen[None]):
         self.inbox.show_head(self.listing.view, self.place.state.counts, at)
         self.thread.show_head(opened.row if opened is not None else None, at)
         self.composer.show_rule(at.glyphs)
+        is_open = opened is not None
+        self.query_one(ProfilePane).show_head(is_open, self.keys.shown("profile"), at)
+        self.query_one(TimelinePane).show_head(is_open, self.keys.shown("timeline"), at)
         self.show_keys()
 
     def show_right(self) -> None:
@@ -397,6 +400,11 @@ class Workstation(Screen[None]):
         for widget in self.query("*"):
             widget.refresh()
         self.refresh()
+
+    def draw_lists(self) -> None:
+        """Every list forgets what it painted."""
+        for found in self.query(LineList):
+            found.on_resize()
 
     def forget_lines(self) -> None:
         """Our signs changed: everything is drawn again."""

@@ -160,6 +160,7 @@ class WritingDesk:
             Draft(conversation=act.conversation, text="", mode=self.writer.mode, at_ms=self._screen.place.now_ms())
         )
         self._screen.show_thread()
+        self._screen.show_status()
         return True
 
     def settled(self, act: Act, answer: Answer) -> None:

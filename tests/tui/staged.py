@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 from textual import events
@@ -20,6 +21,7 @@ from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Counts, Me, Refused, Row, Welcome
 from tests.tui import fakes, scenes, scenes_floor
 
+T = TypeVar("T")
 Play = Callable[[OneWindow], Awaitable[None]]
 
 
@@ -191,3 +193,8 @@ def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False)
     counts = replace(scenes.COUNTS, mine=0) if name == "empty" else scenes.COUNTS
     app, _ = window(folder, fake, rows=rows, theme=theme, ascii=ascii, me=me, counts=counts)
     return app, SCENES[name]
+
+
+def replaced(shape: T, **changes: object) -> T:
+    """The same row, item or page with other fields."""
+    return replace(shape, **changes)  # type: ignore[type-var]
