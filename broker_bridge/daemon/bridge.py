@@ -20,7 +20,7 @@ from broker_bridge.contract.commands import Refusal
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
 from broker_bridge.core.wishes import House
-from broker_bridge.daemon import config, streams
+from broker_bridge.daemon import config, lastboot, streams
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.bus import Bus
@@ -31,6 +31,7 @@ from broker_bridge.daemon.dispatch import Dispatch, Route
 from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.duties import Duties
 from broker_bridge.daemon.files import Files
+from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import Follower, News
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
@@ -104,6 +105,9 @@ class Bridge:
         )
         buckets = {name: await self.bus.kv(name) for name in ("leases", "home", "presence", "drafts", "keys")}
         self.buckets = buckets
+        freed = await lastboot.give_back(buckets["leases"], self.settings.state_dir, self.boot)
+        if freed:
+            log.info("leases of the last run freed", extra={"count": freed})
         self.sealer = Sealer(self._site_key, buckets["keys"])
         self.model = ReadModel(self.settings.state_dir / "readmodel.sqlite")
         self.model.begin_with(await self.bus.stream_created("LOG"))
@@ -267,11 +271,14 @@ class Bridge:
                 one.lower() for route in self._routes.values() for one in getattr(route.channel, "own_addresses", ())
             ),
         )
+        self.floor = Floor()
+        self.floor.load_all(self.model, self.states)
         self.router = Router(
             writer=self.writer,
             states=self.states,
             model=self.model,
             staff=self.staff,
+            floor=self.floor,
             offer_timeout_s=self.settings.desk.offer_timeout_s,
             now_ms=now_ms,
             sleep=asyncio.sleep,
@@ -292,6 +299,7 @@ class Bridge:
             bucket=self.buckets["leases"],
             boot=self.boot,
             clerk=self.clerk,
+            follower=self.follower,
             dispatch=self.dispatch,
             router=self.router,
             channels=self.channels,
@@ -302,6 +310,7 @@ class Bridge:
         )
         for listener in (
             self.staff.noticed,
+            self.floor.noticed,
             self.dispatch.noticed,
             self.router.noticed,
             self.home.noticed,

@@ -6,18 +6,24 @@ Law: work under a lease has stopped before the lease is given back; a lease save
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 
 from broker_bridge.daemon import streams
-from broker_bridge.daemon.bus import Bus
+from broker_bridge.daemon.bus import Bus, BusError
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.dispatch import Dispatch
+from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.lease import Leases, LeaseTiming, Told
 from broker_bridge.daemon.pull import Pull
 from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.supervise import Supervised
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_S = 10.0
 
 
 class Duties:
@@ -30,6 +36,7 @@ class Duties:
         bucket: Kv,
         boot: str,
         clerk: Clerk,
+        follower: Follower,
         dispatch: Dispatch,
         router: Router,
         channels: Mapping[str, Supervised],
@@ -39,6 +46,7 @@ class Duties:
         self._bucket = bucket
         self._boot = boot
         self._clerk = clerk
+        self._follower = follower
         self._dispatch = dispatch
         self._router = router
         self._channels = channels
@@ -88,7 +96,20 @@ class Duties:
 
     async def _lane_gained(self, name: str) -> None:
         pull = self._bus.pull("IN", streams.durable(int(name)))
-        self._lanes[name] = (pull, self._crew.create_task(self._clerk.take(pull), name=f"lane {name}"))
+        self._lanes[name] = (pull, self._crew.create_task(self._work_lane(pull), name=f"lane {name}"))
+
+    async def _work_lane(self, pull: Pull) -> None:
+        """Take a partition, once all that its last holder wrote has been read: an old state knows less of what was applied."""
+        while True:
+            try:
+                _, head, _ = await self._bus.stream_bounds("LOG")
+            except BusError as error:
+                log.warning("lane waits", extra={"error": type(error).__name__})
+                await asyncio.sleep(1.0)
+                continue
+            if await self._follower.wait_for(head, CATCH_UP_S):
+                break
+        await self._clerk.take(pull)
 
     async def _lane_lost(self, name: str) -> None:
         pull, task = self._lanes.pop(name)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from broker_bridge.daemon import accounts, broker, sdnotify
+from broker_bridge.daemon import accounts, broker, lastboot, sdnotify
 from broker_bridge.daemon.bridge import Bridge
 from broker_bridge.daemon.broker import Broker, BrokerError, BrokerSettings
 from broker_bridge.daemon.bus import Bus, BusError, Refused
@@ -56,6 +56,15 @@ def broker_settings(config: Config, secrets: Secrets, seed: str) -> BrokerSettin
 async def serve(config: Config) -> int:
     """Run until told to stop; gives the exit code. Raises SecretError."""
     config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        held = lastboot.lock(config.state_dir)
+    except lastboot.InUse as error:
+        return _say(str(error), UNAVAILABLE)
+    with held:
+        return await _serve(config)
+
+
+async def _serve(config: Config) -> int:
     secrets = Secrets(config.path.parent)
     has_data = (config.state_dir / "broker" / "store").exists()
     key = site_key(config.state_dir, config.site.key, secrets, may_make=not has_data)
