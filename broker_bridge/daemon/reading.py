@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,8 +26,11 @@ from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, CUST, States
 
+T = TypeVar("T")
+
 DAY_MS = 86_400_000
 HALF_HOUR_MS = 1_800_000
+FIGURES_MS = 1_000
 OPEN = "status IN ('queued', 'owned')"
 BY_WAIT = " ORDER BY waiting_since_ms IS NULL, waiting_since_ms, last_ms"
 
@@ -75,6 +79,7 @@ class Reading:
         self._dispositions = dispositions
         self._is_up = is_up
         self._now_ms = now_ms
+        self._figures: dict[tuple[str, tuple[str, ...]], tuple[int, Any]] = {}
 
     def word(self, kind: str) -> str:
         return self._words.get(kind, kind[:4])
@@ -188,19 +193,37 @@ class Reading:
         return v.RowPage(rows=tuple(self.row(one, actor) for one in found), total=len(found), upto=self._model.position)
 
     def counts(self, actor: Actor) -> v.Counts:
+        """The agent's own figures, and those of the house as they were at most a second ago."""
         where, values = self._queue_clause(actor)
-        oldest = self._model.db.execute(
-            f"SELECT MIN(COALESCE(waiting_since_ms, opened_ms)) FROM conversation WHERE {where}",  # noqa: S608
-            values,
-        ).fetchone()[0]
+        waiting, oldest = self._lately(where, tuple(values), self._line)
         return v.Counts(
             mine=self._model.count("owner = ? AND status = 'owned'", (actor.agent,))
             + self._model.count("offered_to = ?", (actor.agent,)),
-            queue=self._model.count(where, values),
-            all=self._model.count(OPEN),
+            queue=waiting,
+            all=self._lately(OPEN, (), self._model.count),
             oldest_ms=oldest,
-            service_level=self._service_level(),
+            service_level=self._lately("", (), lambda *_: self._service_level()),
         )
+
+    def _line(self, where: str, values: Iterable[object]) -> tuple[int, int | None]:
+        """How many wait, and since when the first of them."""
+        found: tuple[int, int | None] = self._model.db.execute(
+            f"SELECT COUNT(*), MIN(COALESCE(waiting_since_ms, opened_ms)) FROM conversation WHERE {where}",  # noqa: S608
+            tuple(values),
+        ).fetchone()
+        return found
+
+    def _lately(self, where: str, values: tuple[str, ...], ask: Callable[[str, Iterable[object]], T]) -> T:
+        """A figure over many conversations, asked at most once a second: 500 agents look at it every second."""
+        key = (where, values)
+        known = self._figures.get(key)
+        if known is None or self._now_ms() - known[0] >= FIGURES_MS:
+            if len(self._figures) > 1_000:
+                self._figures.clear()
+            known = (self._now_ms(), ask(where, values))
+            self._figures[key] = known
+        found: T = known[1]
+        return found
 
     def _service_level(self, queue: str | None = None) -> float | None:
         """Share of answers in time in cases that moved in the last 24 hours; None: nothing had a target."""

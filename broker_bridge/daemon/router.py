@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.core.conversation import QUEUED, Conversation
 from broker_bridge.core.routing.least_loaded import Candidate
+from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
@@ -40,6 +40,7 @@ class Router:
         states: States,
         model: ReadModel,
         staff: Staff,
+        floor: Floor,
         offer_timeout_s: int,
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
@@ -50,6 +51,7 @@ class Router:
         self._states = states
         self._model = model
         self._staff = staff
+        self._floor = floor
         self._offer_timeout_ms = offer_timeout_s * 1000
         self._now_ms = now_ms
         self._sleep = sleep
@@ -84,7 +86,7 @@ class Router:
 
     async def _end_offers(self) -> None:
         now_ms = self._now_ms()
-        for name in self._model.ids("offered_to <> '' AND offer_until_ms <= ?", (now_ms,), MOST_A_ROUND):
+        for name in self._floor.rung_out(now_ms)[:MOST_A_ROUND]:
 
             def over(state: Conversation) -> f.ConversationFact | None:
                 if state.offer is None or state.offer.until_ms > self._now_ms():
@@ -94,21 +96,12 @@ class Router:
             await self._append(name, "timer", over)
 
     def _candidates(self) -> list[Candidate]:
-        loads: Counter[str] = Counter()
-        for owner, count in self._model.db.execute(
-            "SELECT owner, COUNT(*) FROM conversation WHERE owner <> '' AND status = 'owned' GROUP BY owner"
-        ):
-            loads[owner] += count
-        for agent, count in self._model.db.execute(
-            "SELECT offered_to, COUNT(*) FROM conversation WHERE offered_to <> '' GROUP BY offered_to"
-        ):
-            loads[agent] += count
         return [
             Candidate(
                 agent=name,
                 queues=one.queues,
                 is_ready=self._staff.presence(name).state == "ready",
-                load=loads[name],
+                load=self._floor.load[name],
                 capacity=one.capacity,
                 idle_since_ms=self._given_ms.get(name, 0),
             )
@@ -119,17 +112,12 @@ class Router:
     async def _offer(self) -> None:
         if not self._offer_timeout_ms:
             return
-        waiting = self._model.ids(
-            "status = 'queued' AND offered_to = '' ORDER BY waiting_since_ms IS NULL, waiting_since_ms",
-            (),
-            MOST_A_ROUND,
-        )
-        if not waiting:
+        if not self._floor.has_waiting:
             return
         candidates = {one.agent: one for one in self._candidates()}
         if not any(one.is_ready and one.load < one.capacity for one in candidates.values()):
             return
-        for name in waiting:
+        for name in self._floor.first_waiting(MOST_A_ROUND):
             state: Conversation = self._states.cell(CONV, name).state
             last = state.last_owner or self._last_agent(state)
             choice = self._policy.choose(candidates.values(), state.queue, last, state.declined, self._now_ms())

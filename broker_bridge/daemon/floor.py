@@ -1,0 +1,74 @@
+"""Who has what and what waits, kept up to date entry by entry: the router never scans the read model.
+
+Law: it says what the follower has applied; an offer made on an old picture loses against the log's expected sequence.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+
+from broker_bridge.contract.ids import AgentId, ConversationId
+from broker_bridge.core.conversation import OWNED, QUEUED, Conversation
+from broker_bridge.daemon.follower import News
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.states import CONV, States
+
+
+class Floor:
+    """Loads of agents and the line of waiting conversations."""
+
+    def __init__(self) -> None:
+        self._places: dict[ConversationId, tuple[AgentId, ...]] = {}
+        """Who has a place taken by it: its owner, and whom it is offered to."""
+        self.load: Counter[AgentId] = Counter()
+        self._waiting: dict[ConversationId, int] = {}
+        """Queued without an offer, and since when somebody waits (ms)."""
+        self._rings_until: dict[ConversationId, int] = {}
+
+    def load_all(self, model: ReadModel, states: States) -> None:
+        """Begin with everything that is open."""
+        start = 0
+        while found := model.ids("status IN ('queued', 'owned') ORDER BY id", (), 5_000, start):
+            start += len(found)
+            for name in found:
+                self.saw(states.cell(CONV, name).state)
+
+    def noticed(self, news: list[News]) -> None:
+        """The follower's listener."""
+        for one in news:
+            if one.kind == CONV:
+                self.saw(one.cell.state)
+
+    def saw(self, state: Conversation) -> None:
+        """Take in how a conversation stands now."""
+        places: tuple[AgentId, ...] = ()
+        if state.status == OWNED:
+            places = (state.owner,)
+        if state.offer is not None:
+            places = (*places, state.offer.agent)
+        for agent in self._places.pop(state.id, ()):
+            self.load[agent] -= 1
+        if places:
+            self._places[state.id] = places
+            self.load.update(places)
+        if state.status == QUEUED and state.offer is None:
+            self._waiting[state.id] = state.waiting_since_ms or state.queued_ms
+        else:
+            self._waiting.pop(state.id, None)
+        if state.offer is not None:
+            self._rings_until[state.id] = state.offer.until_ms
+        else:
+            self._rings_until.pop(state.id, None)
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def first_waiting(self, most: int) -> list[ConversationId]:
+        """Those who wait longest, first."""
+        return heapq.nsmallest(most, self._waiting, key=lambda name: (self._waiting[name], name))
+
+    def rung_out(self, now_ms: int) -> list[ConversationId]:
+        """Conversations whose offer is over."""
+        return [name for name, until_ms in self._rings_until.items() if until_ms <= now_ms]
