@@ -1,0 +1,190 @@
+"""A whole site for a benchmark: an embedded broker that syncs every write, and the bridge's real parts, in a folder that goes away.
+
+Law: nothing is stubbed; what is measured is what runs in production, on the disk that holds the folder (a folder in memory would
+measure nothing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker_bridge.contract import ids
+from broker_bridge.contract.envelopes import Envelope, Said
+from broker_bridge.contract.words import Address, Words
+from broker_bridge.core.inbound import Source
+from broker_bridge.core.thread import Named
+from broker_bridge.daemon import accounts, streams
+from broker_bridge.daemon.broker import Broker, BrokerSettings
+from broker_bridge.daemon.bus import Bus, Outgoing
+from broker_bridge.daemon.clerk import Clerk
+from broker_bridge.daemon.follower import Follower
+from broker_bridge.daemon.intake import Intake
+from broker_bridge.daemon.logwriter import LogWriter
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.seal import Sealer, derive
+from broker_bridge.daemon.states import States
+from broker_bridge.daemon.wire import api
+
+KIND = "bench"
+STORE_BYTES = 8 * 1024**3
+_WORDS = "my card was charged twice in the shop at the station and nobody there could tell me why please look at it".split()
+
+
+@dataclass
+class Site:
+    """A running broker and one connection of a bridge, streams made."""
+
+    folder: Path
+    broker: Broker
+    bus: Bus
+    seed: str
+
+    async def connect(self, name: str) -> Bus:
+        """One more connection of the bridge."""
+        return await connected(self.broker.url, self.seed, name)
+
+
+async def connected(url: str, seed: str, name: str) -> Bus:
+    return await Bus.connect(
+        url, seed=seed, name=name, inbox_prefix=accounts.INBOX_BRIDGE, on_closed=lambda: None, timeout_s=20.0
+    )
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Site]:
+    """A site in `folder`; ended with its broker."""
+    keys = accounts.make_seed()
+    broker = Broker(
+        BrokerSettings(state_dir=folder / "broker", bridges=(keys.public,), max_file_bytes=2 * STORE_BYTES)
+    )
+    async with broker:
+        bus = await connected(broker.url, keys.seed, "bench")
+        try:
+            await streams.ensure(bus, streams.StreamSettings(total_bytes=STORE_BYTES))
+            yield Site(folder, broker, bus, keys.seed)
+        finally:
+            await bus.close()
+
+
+@dataclass
+class Parts:
+    """The inbound way of one bridge, put together as in bridge.py, but for channels, desk and router."""
+
+    sealer: Sealer
+    model: ReadModel
+    states: States
+    writer: LogWriter
+    intake: Intake
+    clerk: Clerk
+    follower: Follower
+
+
+async def made(site: Site) -> Parts:
+    """The real parts over the site's streams; their `run`s are the caller's."""
+    site_key = os.urandom(32)
+    sealer = Sealer(site_key, await site.bus.kv("keys"))
+    model = ReadModel(site.folder / f"readmodel-{os.urandom(3).hex()}.sqlite")
+    states = States(model, sealer, site.bus)
+    writer = LogWriter(site.bus, states, sealer, time.monotonic, asyncio.sleep)
+    mint = ids.Mint(random.getrandbits(20), random.getrandbits(40))
+    clerk = Clerk(
+        bus=site.bus,
+        writer=writer,
+        states=states,
+        sealer=sealer,
+        model=model,
+        sources={},
+        fallback=Source(queue="inbox", reply_within_s=3600),
+        new_id=lambda: mint.new(now_ms()),
+        now_ms=now_ms,
+        sleep=asyncio.sleep,
+    )
+    follower = Follower(model, states, sealer, Named(agent=lambda agent: agent, word=lambda kind: kind[:4]))
+    intake = Intake(site.bus, sealer, derive(site_key, "handles"), time.monotonic, asyncio.sleep)
+    return Parts(sealer, model, states, writer, intake, clerk, follower)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def envelope(native: str, sender: int, text: str = "") -> Envelope:
+    """A message of about 200 letters from one of the senders."""
+    spoken = text or " ".join(random.choices(_WORDS, k=36))
+    return Envelope(
+        native=native,
+        kind=KIND,
+        channel=KIND,
+        received_ms=now_ms(),
+        item=Said(
+            sender=Address(address=f"sender{sender}@example.org", name=f"Sender {sender}"), words=Words(text=spoken)
+        ),
+    )
+
+
+async def all_stored(intake: Intake, envelopes: Iterable[Envelope], at_once: int) -> None:
+    """Store everything, as busy adapters would: `at_once` items wait for their acknowledgment."""
+    rest = iter(envelopes)
+
+    async def adapter() -> None:
+        for one in rest:
+            await intake.store(one)
+
+    async with asyncio.TaskGroup() as crew:
+        for _ in range(at_once):
+            crew.create_task(adapter())
+
+
+async def until(is_so: Callable[[], bool], timeout_s: float = 120.0) -> None:
+    """Wait, looking every 2 ms. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while not is_so():
+            await asyncio.sleep(0.002)
+
+
+async def scratch_stream(bus: Bus, name: str) -> str:
+    """A stream like the others, for references; gives the subject to publish on."""
+    subject = f"cc.bench.{name}"
+    config = {
+        "name": f"BENCH_{name}",
+        "subjects": [subject],
+        "storage": "file",
+        "discard": "new",
+        "allow_atomic": True,
+        "num_replicas": 1,
+        "duplicate_window": 600_000_000_000,
+    }
+    await api(bus, f"STREAM.CREATE.BENCH_{name}", config)
+    return subject
+
+
+async def paced(count: int, rate: float, work: Callable[[int], object]) -> None:
+    """Call `work(number)` `count` times at `rate` a second; a late call is made at once, the pace stays."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number in range(count):
+        ahead_s = began + number / rate - loop.time()
+        if ahead_s > 0:
+            await asyncio.sleep(ahead_s)
+        work(number)
+
+
+async def bare_acks(bus: Bus, subject: str, count: int, rate: float, body: bytes) -> list[float]:
+    """Milliseconds from publish to PubAck, at a pace."""
+    found: list[float] = []
+
+    async def one() -> None:
+        began = time.perf_counter()
+        await bus.publish(Outgoing(subject, body))
+        found.append((time.perf_counter() - began) * 1000)
+
+    async with asyncio.TaskGroup() as crew:
+        await paced(count, rate, lambda _: crew.create_task(one()))
+    return found
