@@ -120,7 +120,7 @@ def _write(screen: Workstation, mode: str) -> None:
 def see(screen: Workstation) -> None:
     """Tell the bridge once that the owner looked at what is new."""
     found = screen.reading.opened
-    if found is None or not found.is_loaded:
+    if found is None or not found.is_loaded or not screen.place.is_up:
         return
     row = screen.listing.row(found.conv) or found.row
     mark = (row.conv, found.newest_seq)

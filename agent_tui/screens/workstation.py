@@ -201,6 +201,8 @@ class Workstation(Screen[None]):
         if self.reading.apply(feed):
             self.show_thread()
             self.show_inbox()
+            if self.where in ("thread", "chat", "composer"):
+                acts.see(self)
 
     def link_changed(self) -> None:
         """Up, down, denied: everything that is sure or not sure looks different."""

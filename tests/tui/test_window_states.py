@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from agent_tui.model.drafts import Drafts
+from agent_tui.panes.lines import LineList
 from agent_tui.screens import files
 from agent_tui.screens.monitor import Monitor
 from broker_bridge.contract import commands as c
@@ -138,8 +139,9 @@ async def test_a_supervisor_sees_the_floor_and_reads_silently(tmp_path: Path) ->
         await until(lambda: "complaints" in it.text() and "Bo Lind" in it.text())
         shown = it.text()
         assert "68 %" in shown and "silent" in shown and "late by 0:42 with Maya" in shown
-        assert isinstance(it.app.screen, Monitor)
-        it.app.screen.query_one("#floor-list").select(("agent", "ole"))  # type: ignore[attr-defined]
+        monitor = it.app.screen_stack[-1]
+        assert isinstance(monitor, Monitor)
+        monitor.query_one("#floor-list", LineList).select(("agent", "ole"))
         await it.press("enter")
         await until(lambda: "Three payments this morning" in it.text())
         read = [one for one in it.fake.asked if isinstance(one, c.Thread) and one.conversation == "c-pauline"]
