@@ -40,6 +40,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_chars: int = 60_000
     is_mail: bool = False
     """To, cc and subject; Enter breaks the line."""
+    has_address: bool = True
+    """Its addresses mean something to people; False: desks see `visitor 3f2a`, four characters of it."""
     has_typing: bool = False
     has_receipts: bool = False
     idempotent_send: bool = False

@@ -142,7 +142,7 @@ class Reading:
         ours = {*outlet.own_addresses, way.address.lower()}
         others = {address.lower(): Address(address=address, name=name) for address, name in (*way.to, *way.cc)}
         cc = tuple(one for key, one in others.items() if key not in ours) if can.is_mail else ()
-        hide = (lambda address: address) if whole else rules.masked
+        hide = self._spelled(way.channel_kind, whole)
         subject = way.subject
         if can.is_mail and not subject.lower().startswith("re:"):
             subject = f"Re: {subject}" if subject else ""
@@ -160,6 +160,12 @@ class Reading:
             is_up=self._is_up(way.channel),
             in_reply_to=way.message,
         )
+
+    def _spelled(self, kind: str, whole: bool) -> Callable[[str], str]:
+        """How addresses of a channel kind are shown to somebody who may see them whole, or not."""
+        if any(outlet.kind == kind and not outlet.capabilities.has_address for outlet in self._outlets.values()):
+            return lambda address: f"visitor {address[:4]}"
+        return str if whole else rules.masked
 
     # lists
 
@@ -263,7 +269,6 @@ class Reading:
         state = self.state(conversation)
         customer: Customer = self._states.cell(CUST, state.customer).state
         whole = rules.sees_addresses(state, actor)
-        hide = (lambda address: address) if whole else rules.masked
         cases = self._model.ids("customer = ? ORDER BY last_ms DESC", (state.customer,), 50)
         return v.Profile(
             customer=state.customer,
@@ -274,7 +279,11 @@ class Reading:
             about=customer.about,
             since_ms=customer.since_ms,
             identifiers=tuple(
-                v.Identifier(word=self.word(one.channel_kind), address=hide(one.address), is_proved=one.is_proved)
+                v.Identifier(
+                    word=self.word(one.channel_kind),
+                    address=self._spelled(one.channel_kind, whole)(one.address),
+                    is_proved=one.is_proved,
+                )
                 for one in customer.handles.values()
             ),
             open=tuple(self._case(one) for one in cases if self.state(one).is_open),

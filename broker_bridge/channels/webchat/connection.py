@@ -25,6 +25,7 @@ KIND = "webchat"
 CAPABILITIES = Capabilities(
     word="chat",
     max_chars=MAX_TEXT_CHARS,
+    has_address=False,  # a session id says nothing to an agent
     has_typing=True,
     has_receipts=True,
     idempotent_send=True,  # browsers know a message again by its id
