@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from typing import TypeVar
 
 import msgspec
 import nats.errors
@@ -54,12 +55,25 @@ CATCH_UP_PAGES = 5
 BEHIND_WAIT_S = 0.2
 
 
+T = TypeVar("T")
+
+
 class _Denied(Exception):
     """The server knows who we say we are and says no."""
 
 
 class _Lost(Exception):
     """This connection is over."""
+
+
+async def _heeding(work: Awaitable[T]) -> T:
+    """`work` of the library, whose flush swallows a cancellation (nats-py 2.16.0): it is raised here instead."""
+    try:
+        return await work
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 class _Client(Client):
@@ -103,26 +117,11 @@ class _Wire:
 
         try:
             async with asyncio.timeout(timeout_s):
-                await self._client.connect(
-                    server,
-                    name=f"desk {self._agent}",
-                    nkeys_seed_str=seed,
-                    inbox_prefix=subjects.inbox(self._agent),
-                    tls=ssl.create_default_context(cadata=ca or None) if self._client.wants_tls else None,
-                    allow_reconnect=False,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    connect_timeout=max(1, int(timeout_s)),
-                    ping_interval=5,
-                    max_outstanding_pings=2,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_lost,
-                    closed_cb=self._on_lost,
-                )
-                await self._client.subscribe(f"{self._inbox}.*", cb=self._on_answer)
-                await self._client.subscribe(subjects.view(self._agent) + ".>", cb=on_feed)
+                await self._connect(server, seed, ca, timeout_s)
+                await _heeding(self._client.subscribe(f"{self._inbox}.*", cb=self._on_answer))
+                await _heeding(self._client.subscribe(subjects.view(self._agent) + ".>", cb=on_feed))
                 # The server's word on the subscriptions comes before its pong.
-                await self._client.flush(timeout=max(1, int(timeout_s)))
+                await _heeding(self._client.flush(timeout=max(1, int(timeout_s))))
         except ssl.SSLError as error:
             raise NoLink(UNTRUSTED.format(server=server)) from error
         except (nkeys.NkeysError, ValueError) as error:
@@ -139,6 +138,27 @@ class _Wire:
     def is_denied(self) -> bool:
         return bool(self._denial) or isinstance(self._client.last_error, nats.errors.AuthorizationError)
 
+    async def _connect(self, server: str, seed: str, ca: str, timeout_s: float) -> None:
+        await _heeding(
+            self._client.connect(
+                server,
+                name=f"desk {self._agent}",
+                nkeys_seed_str=seed,
+                inbox_prefix=subjects.inbox(self._agent),
+                tls=ssl.create_default_context(cadata=ca or None) if self._client.wants_tls else None,
+                # This connection is never made again: what the desk does after a loss is the desk's own affair.
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=max(1, int(timeout_s)),
+                ping_interval=5,
+                max_outstanding_pings=2,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_lost,
+                closed_cb=self._on_lost,
+            )
+        )
+
     async def call(self, subject: str, body: bytes, timeout_s: float) -> bytes:
         """The answer to one request.
 
@@ -152,7 +172,7 @@ class _Wire:
         self._waiting[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                await self._client.publish(subject, body, reply=f"{self._inbox}.{number}")
+                await _heeding(self._client.publish(subject, body, reply=f"{self._inbox}.{number}"))
                 msg = await answer
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise NoLink(NO_BRIDGE) from error
@@ -167,7 +187,7 @@ class _Wire:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
-            await self._client.flush(timeout=max(1, int(timeout_s)))
+            await _heeding(self._client.flush(timeout=max(1, int(timeout_s))))
         except (nats.errors.Error, OSError, TimeoutError):
             return None
         return round((loop.time() - began_s) * 1000)
@@ -176,7 +196,7 @@ class _Wire:
         # The library asserts that a client which is closed was once told to connect to something.
         with suppress(nats.errors.Error, OSError, TimeoutError, AssertionError):
             async with asyncio.timeout(2):
-                await self._client.close()
+                await _heeding(self._client.close())
 
     async def _on_answer(self, msg: Msg) -> None:
         waiting = self._waiting.get(msg.subject.rpartition(".")[2])

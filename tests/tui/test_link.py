@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent_tui.link import Link, NoLink, Pace, try_once
@@ -46,7 +46,7 @@ PACE = Pace(
 class Desk:
     """One terminal without a window."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path, pace: Pace = PACE) -> None:
         self.heard = Heard()
         self.state = DeskState()
         self.outbox = Outbox(folder / "outbox")
@@ -63,7 +63,7 @@ class Desk:
             device="test",
             mint=Mint(7),
             keep=self.keep,
-            pace=PACE,
+            pace=pace,
         )
         self._running: asyncio.Task[None] | None = None
 
@@ -77,11 +77,16 @@ class Desk:
     def start(self) -> None:
         self._running = asyncio.create_task(self.link.run())
 
+    async def end(self, bound_s: float = 10.0) -> bool:
+        """Cancel the link; whether it ended in time."""
+        if self._running is None:
+            return True
+        self._running.cancel()
+        done, _ = await asyncio.wait({self._running}, timeout=bound_s)
+        return bool(done)
+
     async def stop(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        assert await self.end()
         self.outbox.close()
 
     async def up(self) -> None:
@@ -473,3 +478,17 @@ async def test_a_server_with_tls_is_trusted_by_its_certificate_alone(tmp_path: P
     finally:
         await bridge.stop()
         server.kill()
+
+
+async def test_a_link_ends_when_it_is_told_to_whatever_it_is_doing(
+    server: Server, bridge: Bridge, tmp_path: Path
+) -> None:
+    desk = Desk(server, tmp_path, msgspec.structs.replace(PACE, measure_s=0, keep_s=0))
+    for steps in range(40):
+        desk.start()
+        await desk.up()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        ended = await desk.end(bound_s=3)
+        assert ended, f"still running after {steps} steps"
+    await desk.stop()
