@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -33,7 +34,12 @@ PATIENCE_S = 15.0
 
 def day_key(at_ms: int) -> str:
     """The data key of IN and DEAD on one day (UTC)."""
-    return f"day-{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
+    return _named_day(at_ms // 86_400_000)
+
+
+@functools.lru_cache(64)
+def _named_day(day: int) -> str:
+    return f"day-{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from broker_bridge.daemon.pull import create_reader, read_all
@@ -80,6 +80,17 @@ class Kv:
             if entry.value is not None or entry.revision == 0:
                 raise
         return await self.update(key, value, entry.revision)
+
+    async def create_all(self, values: Mapping[str, bytes]) -> None:
+        """Write keys that never were, up to 1,000 of them, all or none, in one sync.
+
+        Raises:
+            LostRace: one of them is or was there.
+            Rejected: the bucket was made without atomic batches.
+        """
+        await self._wire.publish_batch(
+            [Outgoing(self._prefix + key, value, {_EXPECT: "0"}) for key, value in values.items()]
+        )
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Write if `revision` is still the last one; gives the new revision.
@@ -226,6 +237,7 @@ def bucket_config(bucket: str, ttl_s: float | None, history: int, replicas: int)
         "num_replicas": replicas,
         "deny_delete": True,
         "allow_rollup_hdrs": True,
+        "allow_atomic": True,
         "allow_direct": False,
         "duplicate_window": int(min(ttl_s or 120.0, 120.0) * 1e9),
     }

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract.facts import Entry
 from broker_bridge.daemon.seal import Sealer
-from broker_bridge.daemon.states import Cell, States
+from broker_bridge.daemon.states import CUST, Cell, States
 from broker_bridge.daemon.wire import (
     BusError,
     Busy,
@@ -174,6 +174,9 @@ class LogWriter:
 
     async def _append(self, changes: Sequence[Change]) -> int:
         msgs = []
+        for change in changes:
+            if change.cell.kind == CUST and not change.expected and change.key:
+                await self._sealer.begin(change.key)
         for change in changes:
             sealed = await self._sealer.seal_entry(change.entry, change.key) if change.key else change.entry
             subject = subjects.log(change.cell.kind, change.cell.name)

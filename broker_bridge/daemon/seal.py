@@ -7,9 +7,13 @@ key derived from the site key, because they are kept once for everybody who sent
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Mapping
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -20,9 +24,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from broker_bridge.contract import codec
 from broker_bridge.contract.facts import AnyFact, Entry
 from broker_bridge.contract.words import Sealed, Words
-from broker_bridge.daemon.wire import LostRace
+from broker_bridge.daemon.wire import BusError, LostRace, Rejected, Unknown
 
 CACHED_KEYS = 20_000
+KEYS_AT_ONCE = 256
 NONCE_BYTES = 12
 ERASED = Words(is_erased=True)
 
@@ -33,6 +38,8 @@ class KeyBucket(Protocol):
     async def get(self, key: str) -> tuple[bytes, int] | None: ...
 
     async def create(self, key: str, value: bytes) -> int: ...
+
+    async def create_all(self, values: Mapping[str, bytes]) -> None: ...
 
     async def delete(self, key: str, revision: int | None = None) -> None: ...
 
@@ -51,18 +58,28 @@ class Sealer:
         self._files = AESGCM(derive(site_key, "files"))
         self._bucket = bucket
         self._keys: OrderedDict[str, AESGCM | None] = OrderedDict()
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._fresh: deque[tuple[str, bytes, asyncio.Future[None]]] = deque()
+        self._is_creating = False
 
     async def key(self, name: str, *, create: bool = False) -> AESGCM | None:
         """The data key of a customer or a day; None if it does not exist (any more)."""
-        if name in self._keys and (self._keys[name] is not None or not create):
+        known = self._keys.get(name)
+        if known is not None or (not create and name in self._keys):
             self._keys.move_to_end(name)
-            return self._keys[name]
+            return known
+        # After midnight a thousand items want the same new key: one of them asks, the others wait for its answer.
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            if (known := self._keys.get(name)) is not None:
+                return known
+            return await self._ask(name, create)
+
+    async def _ask(self, name: str, create: bool) -> AESGCM | None:
         found = await self._bucket.get(name)
         if found is None and create:
             fresh = AESGCM.generate_key(256)
-            nonce = os.urandom(NONCE_BYTES)
             try:
-                await self._bucket.create(name, nonce + self._wrap.encrypt(nonce, fresh, name.encode()))
+                await self._bucket.create(name, self._wrapped(name, fresh))
                 return self._keep(name, AESGCM(fresh))
             except LostRace:
                 found = await self._bucket.get(name)
@@ -76,6 +93,58 @@ class Sealer:
                 "the site key does not open the data keys: it is not the key this site began with"
             ) from error
         return self._keep(name, AESGCM(plain))
+
+    def _wrapped(self, name: str, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._wrap.encrypt(nonce, key, name.encode())
+
+    async def begin(self, name: str) -> None:
+        """Make the key of a customer who is new; those that are wanted while a write is under way go together in the next.
+
+        Raises:
+            BusError: not confirmed; asking again is right.
+        """
+        if self._keys.get(name) is not None:
+            return
+        fresh = AESGCM.generate_key(256)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._fresh.append((name, fresh, done))
+        if not self._is_creating:
+            self._is_creating = True
+            try:
+                while self._fresh:
+                    await self._create_some([self._fresh.popleft() for _ in range(min(KEYS_AT_ONCE, len(self._fresh)))])
+            finally:
+                self._is_creating = False
+                for _, _, waiting in self._fresh:
+                    _end(waiting, Unknown("whoever wrote the keys was stopped"))
+                self._fresh.clear()
+        await done
+
+    async def _create_some(self, wanted: list[tuple[str, bytes, asyncio.Future[None]]]) -> None:
+        try:
+            await self._create_together(wanted)
+        except BusError as error:
+            for _, _, done in wanted:
+                _end(done, error)
+        except asyncio.CancelledError:
+            for _, _, done in wanted:
+                _end(done, Unknown("whoever wrote the keys was stopped"))
+            raise
+
+    async def _create_together(self, wanted: list[tuple[str, bytes, asyncio.Future[None]]]) -> None:
+        values = {name: self._wrapped(name, key) for name, key, _ in wanted}
+        if len(values) == len(wanted):
+            with contextlib.suppress(LostRace, Rejected):
+                await self._bucket.create_all(values)
+                for name, key, done in wanted:
+                    self._keep(name, AESGCM(key))
+                    _end(done)
+                return
+        # One of them is there already (an append whose end was unknown), or the bucket takes no batches.
+        for name, _, done in wanted:
+            await self.key(name, create=True)
+            _end(done)
 
     def _keep(self, name: str, key: AESGCM | None) -> AESGCM | None:
         self._keys[name] = key
@@ -139,6 +208,15 @@ class Sealer:
             return self._files.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], None)
         except InvalidTag as error:
             raise ValueError("the file was not sealed with this site's key, or was damaged") from error
+
+
+def _end(done: asyncio.Future[None], error: BaseException | None = None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 def _seal(words: Words, name: str, key: AESGCM) -> Sealed:

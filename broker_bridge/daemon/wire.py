@@ -7,7 +7,7 @@ number (`err_code`), never by their text: the text changes between versions. Num
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -135,6 +135,8 @@ class Wire(Protocol):
     def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
     async def publish(self, msg: Outgoing, timeout_s: float = 5.0) -> Stored: ...
+
+    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> Stored: ...
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> Closable: ...
 
