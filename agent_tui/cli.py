@@ -56,6 +56,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--supervisor", action="store_true", help="sit at the supervisor's desk")
     demo.add_argument("--keep", action="store_true", help="leave its folder behind")
     demo.add_argument("--dir", metavar="PATH", help="its folder")
+    demo.add_argument("--headless", type=float, metavar="SECONDS", help="without a window; prints a JSON summary")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="who comes when (1)")
 
     commands.add_parser("bench", help="measure the window: start, key press to screen, long lists", add_help=False)
     return top
@@ -89,7 +91,15 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
     if args.command == "demo":
         demo = _part("agent_tui.demo").run
         return int(
-            demo(supervisor=args.supervisor, keep=args.keep, directory=args.dir, theme=args.theme, ascii=args.ascii)
+            demo(
+                supervisor=args.supervisor,
+                keep=args.keep,
+                directory=args.dir,
+                theme=args.theme,
+                ascii=args.ascii,
+                headless_s=args.headless,
+                seed=args.seed,
+            )
         )
     if args.command == "bench":
         return int(_part("agent_tui.bench").main(rest))
