@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from agent_tui import app
 from agent_tui.app import OneWindow
 
 SAID_AFTER_S = 2.0
@@ -11,6 +13,9 @@ SAID_AFTER_S = 2.0
 
 class DemoWindow(OneWindow):
     """The window that agents have."""
+
+    CSS_PATH = str(Path(app.__file__).parent / OneWindow.CSS_PATH)
+    """The library looks beside the class: the sheet is beside the window's own."""
 
     def __init__(self, *args: Any, chat_url: str = "", **options: Any) -> None:
         """`chat_url`: the page for customers, shown once; empty = nothing is said."""
