@@ -24,7 +24,7 @@ from broker_bridge.daemon.clerk import Dead
 from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.office import Added, AgentLine, DeadItem, DeadLine, Declined, LedgerLine, NewAgent, NotRunning
-from broker_bridge.daemon.run import ENDPOINT, bridge_seed
+from broker_bridge.daemon.run import ENDPOINT, bridge_seed, connected
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.secrets import Secrets, site_key
 from broker_bridge.daemon.staff import SILENT_MS, Presence
@@ -57,14 +57,7 @@ async def _bus(config: Config) -> AsyncIterator[Bus]:
     secrets = Secrets(config.path.parent)
     urls = [part.strip() for part in where.split(",")]
     try:
-        bus = await Bus.connect(
-            urls,
-            seed=bridge_seed(config, secrets),
-            name="broker-bridge command",
-            inbox_prefix=accounts.INBOX_BRIDGE,
-            on_closed=lambda: None,
-            timeout_s=5.0,
-        )
+        bus = await connected(urls, bridge_seed(config, secrets), "broker-bridge command", lambda: None, 5.0)
     except BusError as error:
         raise NotRunning(f"The broker at {where} does not answer: {error}. Is the bridge running?") from None
     try:

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from broker_bridge.daemon import accounts, broker, lastboot, sdnotify
@@ -28,6 +28,7 @@ from broker_bridge.daemon.vitals import Vitals
 log = logging.getLogger(__name__)
 
 UNAVAILABLE, BROKEN, CONFIG = 69, 70, 78
+REFUSALS_FORGIVEN = 2
 BRIDGE_SEED = "bridge.seed"
 ENDPOINT = "endpoint.json"
 """In the state directory: where the running bridge's broker and web server are, for the other commands."""
@@ -81,12 +82,33 @@ async def _serve(config: Config) -> int:
             await embedded.stop()
 
 
+async def connected(
+    url: str | Sequence[str], seed: str, name: str, on_closed: Callable[[], None], timeout_s: float = 10.0
+) -> Bus:
+    """A connection with the bridge's rights. Raises Refused, BusError.
+
+    A broker that reads its users anew refuses whoever knocks at that moment: one refusal is no answer yet.
+    """
+    for _ in range(REFUSALS_FORGIVEN):
+        try:
+            return await _connected(url, seed, name, on_closed, timeout_s)
+        except Refused:
+            await asyncio.sleep(0.3)
+    return await _connected(url, seed, name, on_closed, timeout_s)
+
+
+async def _connected(
+    url: str | Sequence[str], seed: str, name: str, on_closed: Callable[[], None], timeout_s: float
+) -> Bus:
+    return await Bus.connect(
+        url, seed=seed, name=name, inbox_prefix=accounts.INBOX_BRIDGE, on_closed=on_closed, timeout_s=timeout_s
+    )
+
+
 async def _work(config: Config, secrets: Secrets, key: bytes, seed: str, embedded: Broker | None) -> int:
     url: str | Sequence[str] = embedded.url if embedded else [part.strip() for part in config.broker.url.split(",")]
     try:
-        bus = await Bus.connect(
-            url, seed=seed, name="bridge", inbox_prefix=accounts.INBOX_BRIDGE, on_closed=_end_at_once
-        )
+        bus = await connected(url, seed, "bridge", _end_at_once)
     except Refused as error:
         return _say(str(error), CONFIG)
     except BusError as error:
