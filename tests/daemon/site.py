@@ -34,7 +34,7 @@ from broker_bridge.daemon.office import LedgerLine, NewAgent
 from broker_bridge.daemon.run import bridge_seed
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.secrets import Secrets, site_key
-from broker_bridge.daemon.wire import BusError, Unavailable
+from broker_bridge.daemon.wire import BusError, Unknown
 from tests.daemon.kinds.fake import sent
 from tests.until import until
 
@@ -324,16 +324,16 @@ class Agent:
         self._mint = mint
 
     async def ask(self, request: c.Request, timeout_s: float = 10.0) -> v.Answer:
-        """As a terminal does: what nobody answers is asked again (a broker that just let somebody in looks away for a moment)."""
+        """As a terminal does: what is not answered is asked again with the same id (a broker that lets somebody in looks away)."""
         verb = request.__struct_config__.tag
 
         async def answered() -> bytes | None:
             try:
                 return await self.bus.request(f"cc.do.{self.name}.{verb}", codec.encode(request), timeout_s)
-            except Unavailable:
+            except Unknown:
                 return None
 
-        return codec.answer(await until(answered, saying="nobody serves the desks"))
+        return codec.answer(await until(answered, bound_s=30.0, saying="the desks are not served"))
 
     async def get(self, request: c.Request, kind: type[V]) -> V:
         answer = await self.ask(request)
@@ -373,6 +373,22 @@ class Agent:
         )
         assert done.message
         return done.message
+
+    async def reply_surely(self, conv: str, text: str, channel: str = "fake") -> str:
+        """Answer through an outage: the same command until it is answered."""
+        reply = c.Reply(id=self.new_id(), conversation=conv, text=text, channel=channel, anyway=True)
+
+        async def accepted() -> str | None:
+            try:
+                answer = await self.ask(reply)
+            except BusError:
+                return None
+            if isinstance(answer, c.Refusal) and answer.is_retryable:
+                return None
+            assert isinstance(answer, c.Done), answer
+            return answer.message
+
+        return await until(accepted, bound_s=60.0, saying="the reply is not accepted")
 
     async def delivery(self, conv: str, message: str) -> str:
         page = await self.thread(conv)
