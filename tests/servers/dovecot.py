@@ -74,8 +74,15 @@ class Dovecot:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_BOUND_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """At once, every process of it."""
+        if self._process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_BOUND_S)
         self._process = None
 
     def deliver(self, raw: bytes, user: str = "support") -> None:
@@ -185,7 +192,7 @@ def dovecot() -> Iterator[Dovecot]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
