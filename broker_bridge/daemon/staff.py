@@ -54,6 +54,8 @@ class Staff:
         self._bucket = bucket
         self._now_ms = now_ms
         self._presence: dict[AgentId, Presence] = {}
+        self._kept_ms: dict[AgentId, int] = {}
+        """When each presence was put into the bucket last: what is not renewed there expires."""
         self._everybody: dict[AgentId, Enrollment] = {}
 
     def load(self) -> None:
@@ -97,9 +99,10 @@ class Staff:
         if state is not None and (state, reason) != (known.state, known.reason):
             fresh = Presence(state=state, reason=reason, since_ms=now_ms, heard_ms=now_ms)
         self._presence[agent] = fresh
-        if state is not None or now_ms - known.heard_ms > SILENT_MS // 3:
+        if state is not None or now_ms - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
             try:
                 await self._bucket.put(agent, msgspec.json.encode(fresh))
+                self._kept_ms[agent] = now_ms
             except BusError as error:
                 log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
         return fresh
