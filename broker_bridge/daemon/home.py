@@ -86,8 +86,14 @@ class Home:
         self._wake = asyncio.Event()
 
     def open(self, agent: AgentId, epoch: str) -> Feed:
-        """Begin a feed in a new epoch; the rows follow as messages of it."""
-        self.close(agent)
+        """The agent's feed, begun in a new epoch if there is none; the whole set of rows follows as messages of it.
+
+        A second hello keeps the epoch and the count: two terminals of one agent hear one feed and must not wake each other.
+        """
+        known = self.feeds.get(agent)
+        if known is not None:
+            known.heard = self._clock()
+            return known
         feed = Feed(agent, epoch, self._clock())
         self.feeds[agent] = feed
         return feed
