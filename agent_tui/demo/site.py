@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_tui.demo.places import Place, free_port
+from agent_tui.model import kept
 
 READY_S = 90.0
 STOP_S = 25.0
@@ -139,7 +140,7 @@ class DemoSite:
         self._place.config.write_text(config, "utf-8")
         await self._start()
         for line in await asyncio.gather(*(self._enroll(person) for person in STAFF)):
-            self._place.key(line[0]).write_text(line[1])
+            kept.write(self._place.key(line[0]), line[1].encode(), is_synced=False)
 
     async def guard(self) -> None:
         """Start the bridge again whenever it ends by itself; until cancelled. Raises SiteFailed."""
