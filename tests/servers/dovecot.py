@@ -5,6 +5,8 @@ of the process that was started.
 """
 
 import contextlib
+import datetime
+import ipaddress
 import os
 import pwd
 import re
@@ -19,10 +21,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 PASSWORD = "secret"
 _UNPRIVILEGED = "nobody"
 _BOUND_S = 15.0
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 that only those trust who are told to; its key lies beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(secret)
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    return folder / "cert.pem"
 
 
 def free_port() -> int:
@@ -37,7 +67,9 @@ class Dovecot:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.imap_port = free_port()
+        self.imaps_port = free_port()
         self.lmtp_port = free_port()
+        self.certificate = self_signed(folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._is_root = os.geteuid() == 0
         self._owner = pwd.getpwnam(_UNPRIVILEGED) if self._is_root else pwd.getpwuid(os.geteuid())
@@ -137,7 +169,9 @@ default_internal_group = {_group(self._owner.pw_gid)}
 default_login_user = {user}
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
 first_valid_uid = 1
 mail_location = maildir:{folder}/mail/%n
@@ -161,7 +195,8 @@ service imap-login {{
     port = {self.imap_port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {self.imaps_port}
+    ssl = yes
   }}
 }}
 service lmtp {{

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,11 +32,15 @@ class Sink:
 
 
 @contextlib.asynccontextmanager
-async def sink() -> AsyncIterator[Sink]:
-    """A running sink."""
+async def sink(tls: ssl.SSLContext | None = None) -> AsyncIterator[Sink]:
+    """A running sink; with `tls` it demands STARTTLS."""
     taking = Sink()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(taking, hostname="sink.example", loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: SMTP(taking, hostname="sink.example", loop=loop, tls_context=tls, require_starttls=tls is not None),
+        "127.0.0.1",
+        0,
+    )
     taking.port = server.sockets[0].getsockname()[1]
     try:
         yield taking

@@ -106,7 +106,8 @@ class Following:
         uids = listed = await mailbox.uids_after(cursor.uid)
         if since_s:
             uids = await mailbox.uids_after(cursor.uid, since_s)
-            log.info("older mails passed over channel=%s count=%d", self._channel, max(0, len(listed) - len(uids)))
+            if len(listed) > len(uids):
+                log.info("older mails passed over channel=%s count=%d", self._channel, len(listed) - len(uids))
         self.counts["listed"] += len(uids)
         before = self._done()
         for start in range(0, len(uids), AT_ONCE):

@@ -106,6 +106,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._connection, self._listen.host, self._listen.port)
         self.port = int(server.sockets[0].getsockname()[1])
+        log.info("mail server listens host=%s port=%d", self._listen.host, self.port)
         ready()
         try:
             await asyncio.Event().wait()

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker_bridge.channel import SiteFull, SiteUnavailable
@@ -267,3 +268,17 @@ async def test_a_position_that_cannot_be_read_is_never_overwritten(dovecot: Dove
     site.state = b"not a position"
     assert isinstance(await ended(make("mail", settings(dovecot), site)), ImapRefused)
     assert site.state == b"not a position" and site.items == []
+
+
+@pytest.mark.parametrize("tls", ["tls", "starttls"])
+async def test_an_encrypted_mailbox_is_followed_only_with_a_trusted_certificate(dovecot: Dovecot, tls: str) -> None:
+    port = dovecot.imaps_port if tls == "tls" else dovecot.imap_port
+    plain = Imap(host="127.0.0.1", port=port, user="support", password="env:MAIL", tls=tls)  # type: ignore[arg-type]
+    trusting = msgspec.structs.replace(plain, ca_file=str(dovecot.certificate))
+    site = SiteInMemory()
+    stranger = make("mail", MailSettings(address="support@example.com", imap=plain), site)
+    assert isinstance(await ended(stranger), ImapRefused)
+    assert any("certificate was not accepted" in one for one in await stranger.check())
+    async with heard(make("mail", MailSettings(address="support@example.com", imap=trusting), site)):
+        dovecot.deliver(mail("Under cover"))
+        await until(lambda: site.subjects == ["Under cover"])

@@ -2,8 +2,11 @@
 
 import asyncio
 import email
+import ssl
 from email.policy import default
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker_bridge.channel import Outbound, SendFailure, SendUncertain
@@ -15,7 +18,7 @@ from broker_bridge.contract.envelopes import Said
 from broker_bridge.contract.words import Address, File
 from tests.channels.email.site import NOW_MS, SiteInMemory
 from tests.channels.email.test_live_imap import heard, mail
-from tests.servers.dovecot import Dovecot
+from tests.servers.dovecot import Dovecot, self_signed
 from tests.servers.smtp import HANG_UP, SAY_NOTHING, Script, scripted, sink
 from tests.until import until
 
@@ -347,3 +350,18 @@ async def test_an_answer_threads_in_the_customers_mailbox_and_their_answer_in_ou
     (copy,) = dovecot.sources(folder="Sent")
     assert copy.replace(b"\r\n", b"\n") == server.mails[0].raw.replace(b"\r\n", b"\n")
     assert all(isinstance(one, Said) for one in site.items)
+
+
+async def test_starttls_needs_a_trusted_certificate(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(certificate, tmp_path / "key.pem")
+    async with sink(serving) as server:
+        trusting = Smtp(host="127.0.0.1", port=server.port, ca_file=str(certificate))
+        settings = MailSettings(address="support@example.com", listen=Listen(port=0), smtp=trusting)
+        stranger = msgspec.structs.replace(settings, smtp=msgspec.structs.replace(trusting, ca_file=""))
+        with pytest.raises(SendFailure) as failed:
+            await make("mail", stranger, SiteInMemory()).send(reply())
+        assert failed.value.code == "misconfigured" and "certificate" in failed.value.reason
+        await make("mail", settings, SiteInMemory()).send(reply())
+    assert len(server.mails) == 1
