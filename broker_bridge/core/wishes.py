@@ -22,6 +22,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, MessageId, QueueId
 from broker_bridge.contract.words import Words
 from broker_bridge.core import conversation as conv
+from broker_bridge.core import delivery
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.decision import Changed, Decision, Facts, refuse
 
@@ -300,6 +301,9 @@ def _(wish: c.SendAgain, state: Conversation, actor: Actor, house: House, messag
     refusal = _not_owner(state, actor, house, now_ms, "send it again")
     if refusal is not None:
         return refusal
+    if wish.message not in state.stuck and state.ends.get(wish.message) == delivery.FAILED:
+        # It had been sent, so its words are no longer kept with the work that is left.
+        return refuse("late", "This message came back after it was sent. Write it again as a new reply.")
     if wish.message not in state.stuck:
         return refuse("late", "This message is not waiting for a decision. Look at its state again.")
     return Facts(facts=(f.SentAgain(message=wish.message, agent=actor.agent),), message=wish.message)

@@ -75,7 +75,8 @@ class Fake:
 
     async def send(self, out: Outbound) -> str:
         attempt = self._calls[out.message] = self._calls.get(out.message, 0) + 1
-        deed, what, number = (_DEED.search(out.text) or ["", "", "", ""])[1:4]
+        found = _DEED.search(out.text)
+        deed, what, number = found.groups() if found else ("", "", "")
         if deed == "fail" and attempt <= float(number or 1e9):
             self._record({"message": out.message, "failed": what})
             raise SendFailure(what, "the provider said no")
