@@ -7,6 +7,8 @@ together with a participant check; anything weaker is a suggestion that an agent
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from broker_bridge.contract import facts as f
@@ -112,6 +114,15 @@ def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> J
         return Joined(conversation=state.id, conv=(fact,))
     back = (f.Reopened(queue=state.queue), fact, f.Queued(queue=state.queue, reason="the customer wrote again"))
     return Joined(conversation=state.id, conv=back, handle=(f.Began(conversation=state.id),))
+
+
+def follow_ups(state: Conversation, arrivals: Iterable[tuple[Stored, Said]]) -> tuple[f.ConversationFact, ...]:
+    """The facts of several messages on an open conversation, those that were applied before left out.
+
+    None of them is a mail: whether two mails are one is for `follow_up` to say, one by one.
+    """
+    found = {stored.id: (stored, item) for stored, item in arrivals if stored.id not in state.items}
+    return tuple(arrived(stored, item) for stored, item in found.values())
 
 
 def first_contact(

@@ -77,6 +77,36 @@ MAX_REFUSALS = 3
 """Reconnects in a row that are refused for bad credentials, before the connection counts as ended."""
 
 
+class _Client(Client):
+    """The library's client with headers read and written in few steps: every message of a batch has four of them."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon and " " not in (name := name.strip()):
+                found[name] = value.strip()
+        return found
+
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, str] | None
+    ) -> None:
+        if not headers:
+            await super()._send_publish(subject, reply, payload, payload_size, headers)
+            return
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+            raise nats.errors.BadHeaderError("a header holds a line break")
+        head = f"NATS/1.0\r\n{lines}\r\n".encode()
+        command = f"HPUB {subject} {reply} {len(head)} {len(head) + payload_size}\r\n".encode()
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += payload_size
+        await self._send_command(b"".join((command, head, payload, b"\r\n")))
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
+
+
 class _Attached:
     def __init__(self, subscription: Subscription) -> None:
         self._subscription = subscription
@@ -140,7 +170,7 @@ class Bus(Verbs):
             Refused: the broker does not know the seed.
             Unavailable: no broker within `timeout_s`.
         """
-        bus = cls(Client(), name, inbox_prefix, on_closed)
+        bus = cls(_Client(), name, inbox_prefix, on_closed)
         opening = asyncio.ensure_future(bus._open([url] if isinstance(url, str) else list(url), seed, inbox_prefix))
         refused = asyncio.ensure_future(bus._was_refused.wait())
         try:

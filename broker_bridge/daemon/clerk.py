@@ -1,7 +1,8 @@
 """From IN into LOG: every item joins the right case, once.
 
-Law: within a partition, items of one handle are taken in their order and one at a time; the ack goes to IN after LOG has it on disk.
-An item that fails three times, or cannot be read, is copied to DEAD first and then acknowledged: nothing is dropped, no lane is blocked.
+Law: within a partition, items of one handle are taken in their order and one at a time, or, where several wait for a case that is
+open, together as one entry; the ack goes to IN after LOG has it on disk. An item that fails three times, or
+cannot be read, is copied to DEAD first and then acknowledged: nothing is dropped, no lane is blocked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 FAILURES_ALLOWED = 3
 AT_ONCE = 512
+TOGETHER = 16
+"""Items of one handle in one entry, at most, and their bytes."""
+TOGETHER_BYTES = 200_000
 
 
 class InItem(Protocol):
@@ -72,6 +77,19 @@ class Poisoned(Exception):
     """The item can never be applied as it is."""
 
 
+class _NotTogether(Exception):
+    """These items need to be looked at one by one."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """Items of one handle that came together, in order."""
+
+    handle: str
+    items: list[tuple[InItem, Stored]] = field(default_factory=list)
+    size: int = 0
+
+
 class Clerk:
     """Takes partitions of IN; `take` once for each that this bridge holds."""
 
@@ -90,7 +108,9 @@ class Clerk:
         sleep: Callable[[float], Awaitable[None]],
         ours: frozenset[str] = frozenset(),
     ) -> None:
-        """`ours`: the site's own addresses, lower case. `sources`: by channel name; `fallback`: for items of a channel that is no longer set up."""
+        """`ours`: the site's own addresses, lower case. `sources`: by channel name; `fallback`: for items of a
+        channel that is no longer set up.
+        """
         self._bus = bus
         self._writer = writer
         self._states = states
@@ -112,28 +132,86 @@ class Clerk:
         room = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as crew:
             while items := await reader.some():
-                for item in items:
+                for run in await self._runs(items):
                     await room.acquire()
-                    crew.create_task(self._one(item, room))
+                    crew.create_task(self._apply_run(run, room))
 
-    async def _one(self, item: InItem, room: asyncio.Semaphore) -> None:
+    async def _runs(self, items: Sequence[InItem]) -> list[_Run]:
+        """The items by handle, each in its order; what cannot be read is parked."""
+        runs: list[_Run] = []
+        last: dict[str, _Run] = {}
+        for item in items:
+            try:
+                stored = codec.stored(item.body)
+            except codec.Malformed as error:
+                await self._park(item, None, f"not an item of IN: {error}")
+                continue
+            run = last.get(stored.handle)
+            if run is None or len(run.items) >= TOGETHER or run.size + len(item.body) > TOGETHER_BYTES:
+                run = last[stored.handle] = _Run(stored.handle)
+                runs.append(run)
+            run.items.append((item, stored))
+            run.size += len(item.body)
+        return runs
+
+    async def _apply_run(self, run: _Run, room: asyncio.Semaphore) -> None:
+        # One at a time for each handle, in the order of arrival: asyncio locks are first come, first served.
+        lane = self._lanes.setdefault(run.handle, asyncio.Lock())
         try:
-            await self._apply_or_park(item)
+            async with lane:
+                rest = run.items
+                while rest:
+                    if len(rest) > 1 and await self._join_all(run.handle, rest):
+                        return
+                    await self._apply_until_done(*rest[0])
+                    rest = rest[1:]
         finally:
             room.release()
+            if not lane.locked() and self._lanes.get(run.handle) is lane and not getattr(lane, "_waiters", None):
+                del self._lanes[run.handle]
 
-    async def _apply_or_park(self, item: InItem) -> None:
+    async def _join_all(self, handle: str, items: Sequence[tuple[InItem, Stored]]) -> bool:
+        """Append items to the open case of their handle as one entry; False: they are to be applied one by one."""
+        current: str = self._states.cell(HAND, handle).state.conversation
+        if not current:
+            return False
         try:
-            stored = codec.stored(item.body)
+            said = [(stored, await self._plain(stored)) for _, stored in items]
+            async with self._writer.hold((CONV, current), (HAND, handle)) as cells:
+
+                def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
+                    state: Conversation = cells[0].state
+                    if cells[1].state.conversation != current or not state.is_open:
+                        raise _NotTogether
+                    facts = inbound.follow_ups(state, said)
+                    if not facts:
+                        return {}, None
+                    return {0: (Entry(at_ms=self._now_ms(), by="clerk", facts=facts), state.customer)}, None
+
+                await self._writer.decide(cells, "", decision)
+        except (_NotTogether, Blocked, Overloaded, BusError):
+            return False
+        except Exception:
+            # As in `_apply_until_done`: a bug must not stop the lane; one by one it is found out whose it is.
+            log.exception("items failed together", extra={"seq": items[0][0].seq})
+            return False
+        for item, stored in items:
+            self.stored[stored.channel] += 1
+            await item.ack()
+        return True
+
+    async def _plain(self, stored: Stored) -> Said:
+        """A message that says nothing of where it belongs but who sent it. Raises _NotTogether."""
+        if self._failures or self._model.is_applied(stored.id):
+            raise _NotTogether
+        words = await self._sealer.open(stored.sealed)
+        try:
+            item = codec.item(words.text.encode())
         except codec.Malformed as error:
-            await self._park(item, None, f"not an item of IN: {error}")
-            return
-        # One at a time for each handle, in the order of arrival: asyncio locks are first come, first served.
-        lane = self._lanes.setdefault(stored.handle, asyncio.Lock())
-        async with lane:
-            await self._apply_until_done(item, stored)
-        if not lane.locked() and self._lanes.get(stored.handle) is lane and not getattr(lane, "_waiters", None):
-            del self._lanes[stored.handle]
+            raise _NotTogether from error
+        if words.is_erased or not isinstance(item, Said) or item.token or item.words.references or item.words.mail_id:
+            raise _NotTogether
+        return item
 
     async def _apply_until_done(self, item: InItem, stored: Stored) -> None:
         while True:

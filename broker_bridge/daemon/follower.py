@@ -129,7 +129,7 @@ class Follower:
     async def _apply(self, item: LogItem) -> News | None:
         kind, _, name = item.subject.removeprefix("cc.log.").partition(".")
         try:
-            entry = await self._sealer.open_entry(codec.entry(item.body))
+            entry = self._states.written(item.seq) or await self._sealer.open_entry(codec.entry(item.body))
         except codec.Malformed as error:
             self.unreadable += 1
             log.error("entry could not be read", extra={"seq": item.seq, "kind": kind, "error": str(error)[:200]})

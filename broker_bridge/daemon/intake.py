@@ -26,7 +26,7 @@ from broker_bridge.daemon.wire import BusError, Busy, LostRace, Outgoing, SeenBe
 
 log = logging.getLogger(__name__)
 
-GROUP = 256
+GROUP = 512
 GROUP_BYTES = 3 * 1024 * 1024
 PATIENCE_S = 15.0
 """A leader change of three replicas takes 4 to 6 s; after this the provider is told to come again."""

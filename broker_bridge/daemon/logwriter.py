@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -34,7 +34,7 @@ from broker_bridge.daemon.wire import (
 
 log = logging.getLogger(__name__)
 
-GROUP = 256
+GROUP = 900
 GROUP_BYTES = 3 * 1024 * 1024
 TRIES = 12
 UNKNOWN_FOR_S = 15.0
@@ -110,13 +110,18 @@ class LogWriter:
         """The aggregates, locked in a fixed order (no two callers wait for each other), given in the order asked."""
         while True:
             cells = [self._states.cell(kind, name) for kind, name in wanted]
-            async with AsyncExitStack() as stack:
+            taken: list[asyncio.Lock] = []
+            try:
                 for cell in sorted(cells, key=lambda one: (one.kind, one.name)):
-                    await stack.enter_async_context(cell.lock)
+                    await cell.lock.acquire()
+                    taken.append(cell.lock)
                 # While one lock was waited for, another cell may have been dropped from memory and made anew.
                 if all(self._states.cell(cell.kind, cell.name) is cell for cell in cells):
                     yield cells
                     return
+            finally:
+                for lock in reversed(taken):
+                    lock.release()
 
     async def decide(
         self, cells: Sequence[Cell], command: str, decision: Callable[[], tuple[Mapping[int, tuple[Entry, str]], T]]
@@ -184,7 +189,9 @@ class LogWriter:
             msgs.append(Outgoing(subject, codec.encode(sealed), headers))
         last = await self._commit(msgs)
         for place, change in enumerate(changes):
-            self._states.fold(change.cell, change.entry, last - len(changes) + 1 + place)
+            seq = last - len(changes) + 1 + place
+            self._states.fold(change.cell, change.entry, seq)
+            self._states.wrote(seq, change.entry)
         return last
 
     async def _commit(self, msgs: list[Outgoing]) -> int:

@@ -26,6 +26,7 @@ CUST = "cust"
 AGENT = "agent"
 
 _CACHED = 50_000
+_OWN = 4_096
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -72,6 +73,7 @@ class States:
         self._sealer = sealer
         self._log = log
         self._cells: OrderedDict[tuple[str, str], Cell] = OrderedDict()
+        self._own: dict[int, Entry] = {}
 
     def cell(self, kind: str, name: str) -> Cell:
         """The aggregate as far as this bridge knows it: from memory, or from the read model."""
@@ -95,6 +97,18 @@ class States:
             cell = self._cells[key]
             if not cell.lock.locked() and cell.state.seq <= position:
                 del self._cells[key]
+
+    def wrote(self, seq: int, entry: Entry) -> None:
+        """This bridge appended `entry`, and LOG holds it at `seq`."""
+        self._own[seq] = entry
+        if len(self._own) > _OWN:
+            # The follower was faster than the acknowledgment, or is far behind: it reads these from LOG itself.
+            for old in list(self._own)[: _OWN // 2]:
+                del self._own[old]
+
+    def written(self, seq: int) -> Entry | None:
+        """The entry at `seq` if this bridge appended it: open as it was decided. Asked once."""
+        return self._own.pop(seq, None)
 
     def fold(self, cell: Cell, entry: Entry, seq: int) -> None:
         """Apply an entry that is in LOG; one that was applied already changes nothing."""

@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if unknown := [row for row in wanted if row not in ROWS]:
         print(f"broker-bridge bench: there is no row {unknown[0]}", file=sys.stderr)
         return 64
-    rows = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="onewindow-bench-", dir=args.dir) as folder:
         for number in wanted:
             print(f"row {number} ...", file=sys.stderr, flush=True)
@@ -64,7 +64,5 @@ def main(argv: Sequence[str]) -> int:
             place.mkdir()
             with asyncio.Runner() as runner:
                 rows.append(runner.run(ROWS[number](place, args.quick)))  # type: ignore[arg-type]
-    printed(
-        Report(program="broker-bridge bench", is_quick=args.quick, machine=machine(PACKAGES), rows=tuple(rows))
-    )
+    printed(Report(program="broker-bridge bench", is_quick=args.quick, machine=machine(PACKAGES), rows=tuple(rows)))
     return 0

@@ -25,7 +25,7 @@ from broker_bridge.daemon.bus import Bus, Outgoing
 from broker_bridge.daemon.intake import GROUP
 from broker_bridge.daemon.wire import api
 
-ADAPTERS = 1024
+ADAPTERS = 2048
 """Items that wait for their acknowledgment at once."""
 ROUNDS = 3
 SENDERS_SHARE = 5
