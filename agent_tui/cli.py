@@ -147,7 +147,16 @@ def _window(args: argparse.Namespace) -> int:
         opening.log_to(where.log)
         from agent_tui.app import OneWindow
 
-        window = OneWindow(desk.place, desk.link, keys=desk.keys, theme=chosen.theme, remember=desk.remember_looks)
+        window = OneWindow(
+            desk.place,
+            desk.link,
+            keys=desk.keys,
+            theme=chosen.theme,
+            remember=desk.remember_looks,
+            notifications=chosen.notifications,
+            terminal=desk.terminal,
+            is_bell_on=chosen.bell,
+        )
         window.run()
         return window.return_code or EX_OK
     finally:

@@ -36,6 +36,9 @@ def _homes(home: Path) -> dict[str, str]:
 
 def _settle_environment() -> Path:
     for name in list(os.environ):
+        # The pictures' plugin hands its folder to the workers of xdist by this name.
+        if name == "TEXTUAL_SNAPSHOT_TEMPDIR":
+            continue
         if name.startswith(_FOREIGN) or name in _FOREIGN_NAMES:
             del os.environ[name]
     home = Path(tempfile.mkdtemp(prefix="onewindow-tests-"))
