@@ -17,6 +17,8 @@ from agent_tui import themes
 from agent_tui.keys import KeyTable, table
 from agent_tui.model.desk import Applied
 from agent_tui.model.linked import LinkStatus, Listener
+from agent_tui.model.notifyrules import Notifications, Terminal
+from agent_tui.notify import Caller
 from agent_tui.screens.workstation import Workstation
 from agent_tui.workplace import LinkLike, Workplace
 from broker_bridge.contract.commands import Act
@@ -43,8 +45,14 @@ class OneWindow(App[None]):
         theme: str = themes.DEFAULT,
         ticks: bool = True,
         remember: Callable[[str, bool], None] | None = None,
+        notifications: Notifications | None = None,
+        terminal: Terminal | None = None,
+        is_bell_on: bool = True,
     ) -> None:
-        """`make_link`: called after the first paint; it imports the NATS client. `remember`: theme and ASCII, when changed."""
+        """`make_link`: called after the first paint; it imports the NATS client. `remember`: theme and ASCII, when changed.
+
+        `terminal`: what the one around us understands; None = it is never written to besides the screen.
+        """
         super().__init__()
         self.place = place
         self.keys = keys or table()
@@ -53,11 +61,16 @@ class OneWindow(App[None]):
         self._remember = remember
         self._applied: list[Applied] = []
         self._feeds: list[ThreadFeed] = []
-        self._is_flush_due = False
+        self._is_paint_due = False
         for name in themes.names():
             self.register_theme(themes.load(name).theme())
         self.theme = theme if theme in themes.names() else themes.DEFAULT
         self.workstation = Workstation(place, self.keys)
+        self._caller = (
+            Caller(notifications or Notifications(), terminal, self._write, is_bell_on=is_bell_on)
+            if terminal is not None
+            else None
+        )
 
     def get_default_screen(self) -> Workstation:
         """The desk itself: nothing stands below it."""
@@ -84,8 +97,21 @@ class OneWindow(App[None]):
                 return
         await super().on_event(event)
 
+    def _write(self, sequence: str) -> None:
+        """To the terminal, past the screen."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+            self._driver.flush()
+
+    def looks_changed(self) -> None:
+        """Theme or signs were chosen by a key: the next start has them."""
+        if self._remember is not None:
+            self._remember(self.theme, self.place.glyphs.ascii)
+
     def tick(self) -> None:
         """Once a second, for every clock on every screen."""
+        if self._caller is not None:
+            self._caller.tick(self.place.state, self.place.now_ms())
         for screen in self.screen_stack:
             tick = getattr(screen, "tick", None)
             if tick is not None and screen.is_mounted:
@@ -95,6 +121,9 @@ class OneWindow(App[None]):
 
     def link_changed(self, status: LinkStatus) -> None:
         was, self.place.status = self.place.status, status
+        welcome = getattr(self.place.link, "welcome", None)
+        if welcome is not None:
+            self.place.dispositions = welcome.dispositions or self.place.dispositions
         if was.state != status.state:
             self._each("link_changed")
         else:
@@ -102,31 +131,42 @@ class OneWindow(App[None]):
 
     def desk_changed(self, applied: Applied) -> None:
         self._applied.append(applied)
-        self._flush_soon()
+        self._paint_soon()
 
     def thread_changed(self, feed: ThreadFeed) -> None:
         self._feeds.append(feed)
-        self._flush_soon()
+        self._paint_soon()
 
     def settled(self, act: Act, answer: Answer) -> None:
         self._paint_news()
         self.workstation.settled(act, answer)
         self._each("settled_elsewhere", act, answer)
 
-    def _flush_soon(self) -> None:
-        if not self._is_flush_due:
-            self._is_flush_due = True
+    def _paint_soon(self) -> None:
+        if not self._is_paint_due:
+            self._is_paint_due = True
             self.set_timer(FLUSH_S, self._paint_news)
 
     def _paint_news(self) -> None:
         """Everything that came since the last painting, as one change."""
-        self._is_flush_due = False
+        self._is_paint_due = False
         applied, self._applied = self._applied, []
         feeds, self._feeds = self._feeds, []
         if applied:
-            self._each("desk_changed", merged(applied))
+            change = merged(applied)
+            self._each("desk_changed", change)
+            self._call(change)
         for feed in feeds:
             self._each("thread_changed", feed)
+
+    def _call(self, change: Applied) -> None:
+        """Bell, notification, title, sentence."""
+        if self._caller is None:
+            return
+        asked = self.workstation.asked
+        words = self._caller.changed(change, self.place.state, asked, self.place.now_ms())
+        if words and not change.toast:
+            self.workstation.say(words)
 
     def _each(self, name: str, *args: object) -> None:
         """Tells every screen that wants to know."""

@@ -111,7 +111,6 @@ class Composer(Vertical):
         self.show_count(glyphs)
         if self.writing is not None:
             self.writing.read_only = not can_write
-            self.writing.enter_sends = not (writ.reach is not None and writ.reach.is_mail and writ.mode == "reply")
             waits = "" if writ.has_link or not can_write else "write on, it waits for the link"
             self.writing.placeholder = waits
 

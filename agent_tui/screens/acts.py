@@ -192,6 +192,7 @@ def _move(how: str, *args: int) -> Callable[[Workstation], None]:
     def act(screen: Workstation) -> None:
         if isinstance(screen.focused, LineList):
             getattr(screen.focused, f"action_{how}")(*args)
+            screen.want_more()
 
     return act
 

@@ -152,4 +152,5 @@ def field(prompt: str, *, id: str, placeholder: str = "", value: str = "") -> Wi
     mark.styles.width = len(prompt) + 2
     mark.show(line(Run("  "), Run(prompt, "acc", "b"), ground="bar"))
     typed = Input(value=value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
+    typed.cursor_blink = False
     return Horizontal(mark, typed, classes="field")

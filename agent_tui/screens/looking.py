@@ -182,12 +182,21 @@ def set_theme(screen: Workstation, name: str) -> None:
     """Another palette at once, on every screen."""
     screen.app.theme = name
     screen.repaint()
+    _remember(screen)
     screen.say(f"Theme: {name}.")
+
+
+def _remember(screen: Workstation) -> None:
+    """The next start looks the same."""
+    changed = getattr(screen.app, "looks_changed", None)
+    if changed is not None:
+        changed()
 
 
 def ascii_(screen: Workstation) -> None:
     """Our signs in ASCII, or not; what people wrote stays."""
     screen.place.glyphs = UNICODE if screen.place.glyphs.ascii else ASCII
+    _remember(screen)
     screen.forget_lines()
     screen.lay_out()
     # After the sources are made anew: a line that was painted with the other signs has the same stamp.

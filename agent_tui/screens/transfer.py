@@ -61,14 +61,11 @@ class Transferring(Listed[Whom | None]):
             yield Hairline(ground="bar", id="between")
             with Vertical(id="say"):
                 yield Painted(ground="bar", id="along")
-                yield TextArea(
-                    id="words",
-                    classes="words",
-                    soft_wrap=True,
-                    tab_behavior="focus",
-                    compact=True,
-                    highlight_cursor_line=False,
+                words = TextArea(
+                    id="words", soft_wrap=True, tab_behavior="focus", compact=True, highlight_cursor_line=False
                 )
+                words.cursor_blink = False
+                yield words
 
     @property
     def _left(self) -> int:

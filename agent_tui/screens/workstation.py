@@ -265,7 +265,7 @@ class Workstation(Screen[None]):
         inbox.show_head(self.listing.view, place.state.counts, place.at())
         inbox.show_rows(source)
         hints: tuple[Line, ...] = ()
-        if not any(row.state != "snoozed" for row in self.listing.rows()):
+        if not self.listing.has_work():
             names = ("view_queue", "search", "presence")
             keys = tuple(Key(self.keys.shown(name), self.keys[name].description) for name in names)
             hints = empty.inbox_lines(
@@ -374,6 +374,12 @@ class Workstation(Screen[None]):
         self._rest = self.set_timer(FOLLOW_S, self._follow_cursor)
         self.show_keys()
 
+    def want_more(self) -> None:
+        """The next page of a long view when the cursor comes near its end."""
+        busy = any(worker.group == "view" and worker.is_running for worker in self.workers)
+        if not busy and self.listing.wants_more(self.inbox.list.cursor_item):
+            self.run_worker(self.fetch_view(more=True), group="view")
+
     @on(LineList.Picked, "#inbox-list")
     def _picked(self) -> None:
         acts.do(self, "open")
@@ -429,9 +435,9 @@ class Workstation(Screen[None]):
         self.show_thread()
         self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
 
-    async def fetch_view(self) -> None:
+    async def fetch_view(self, *, more: bool = False) -> None:
         """Rows of a view that the feed does not carry whole."""
-        if await self.listing.fetch():
+        if await self.listing.fetch(more=more):
             self.show_inbox()
             self._follow_cursor()
 
@@ -441,6 +447,7 @@ class Workstation(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.show_heads()
+        self.show_offer()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         self.show_heads()

@@ -156,6 +156,9 @@ class WritingDesk:
             return False
         if self.writing is not None:
             self.writing.load("")
+        if self._typed_ms:
+            self._typed_ms = 0
+            self._tell(Typing(conversation=act.conversation, on=False))
         self._tell(
             Draft(conversation=act.conversation, text="", mode=self.writer.mode, at_ms=self._screen.place.now_ms())
         )

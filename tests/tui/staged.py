@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from agent_tui.panes.lines import LineList
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Counts, Me, Refused, Row, Welcome
 from tests.tui import fakes, scenes, scenes_floor
+from tests.until import until
 
 T = TypeVar("T")
 Play = Callable[[OneWindow], Awaitable[None]]
@@ -67,8 +67,16 @@ def window(
 
 
 async def _settled(app: OneWindow) -> None:
-    for _ in range(15):
-        await asyncio.sleep(0.02)
+    """Until nothing has worked but the link for longer than the pauses after a key: a quarter of a second of looks."""
+    quiet = 0
+
+    def is_quiet() -> bool:
+        nonlocal quiet
+        busy = [worker for worker in app.workers if worker.is_running and worker.group not in ("link", "default")]
+        quiet = 0 if busy or app._is_paint_due else quiet + 1
+        return quiet > 25
+
+    await until(is_quiet)
 
 
 async def workstation(app: OneWindow) -> None:
@@ -113,6 +121,7 @@ async def send_stopped(app: OneWindow) -> None:
     """Søren wrote while his mail was being answered."""
     screen, fake = app.workstation, fake_of(app)
     screen.put_away.add("c-piet")
+    screen.show_offer()
     screen.inbox.list.select("c-soren")
     screen.follow()
     await _settled(app)
@@ -131,8 +140,7 @@ async def pressed(app: OneWindow, *keys: str) -> None:
     for key in keys:
         character = key if len(key) == 1 else None
         app.post_message(events.Key(key, character))
-        await asyncio.sleep(0.15)
-    await _settled(app)
+        await _settled(app)
 
 
 def after(*keys: str) -> Play:

@@ -1,0 +1,65 @@
+"""Pictures of the window at its sizes and in its themes, with a fixed clock. Look at each that changed before taking it over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from agent_tui.app import OneWindow
+from tests.tui.staged import stage
+from tests.until import until
+
+SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (180, 50)
+PICTURES = [
+    ("workstation", SMALL, "night", False),
+    ("workstation", MIDDLE, "night", False),
+    ("workstation", LARGE, "night", False),
+    ("workstation", MIDDLE, "day", False),
+    ("workstation", MIDDLE, "contrast", False),
+    ("workstation", MIDDLE, "ansi", False),
+    ("workstation", SMALL, "ansi", True),
+    ("offer", SMALL, "night", False),
+    ("offer", MIDDLE, "night", False),
+    ("offer", LARGE, "night", False),
+    ("link-lost", SMALL, "night", False),
+    ("link-lost", MIDDLE, "night", False),
+    ("send-stopped", SMALL, "night", False),
+    ("send-stopped", MIDDLE, "night", False),
+    ("transfer", SMALL, "night", False),
+    ("transfer", MIDDLE, "night", False),
+    ("transfer", MIDDLE, "contrast", False),
+    ("close", MIDDLE, "night", False),
+    ("help", SMALL, "night", False),
+    ("help", MIDDLE, "night", False),
+    ("palette", MIDDLE, "night", False),
+    ("search", MIDDLE, "night", False),
+    ("profile", SMALL, "night", False),
+    ("empty", MIDDLE, "night", False),
+    ("supervisor", SMALL, "night", False),
+    ("supervisor", MIDDLE, "night", False),
+    ("supervisor", LARGE, "night", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("scene", "size", "theme", "ascii"),
+    PICTURES,
+    ids=[f"{scene}-{size[0]}x{size[1]}-{theme}{'-ascii' * ascii}" for scene, size, theme, ascii in PICTURES],
+)
+def test_the_window_looks_as_drawn(
+    snap_compare: Callable[..., bool], tmp_path: Path, scene: str, size: tuple[int, int], theme: str, ascii: bool
+) -> None:
+    app, play = stage(scene, tmp_path, theme=theme, ascii=ascii)
+
+    async def before(pilot: Pilot[Any]) -> None:
+        found = pilot.app
+        assert isinstance(found, OneWindow)
+        await until(lambda: found.place.is_up and found.workstation.desk.writing is not None)
+        await play(found)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
