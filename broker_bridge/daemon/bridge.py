@@ -120,7 +120,7 @@ class Bridge:
         self.intake = Intake(self.bus, self.sealer, derive(self._site_key, "handles"), time.monotonic, asyncio.sleep)
         self.web = Web(self.settings.web.host, self.settings.web.port)
         self._make_channels()
-        self.follower = Follower(self.model, self.states, self.sealer, Named(agent=self.staff.name_of, word=self.word))
+        self.follower = Follower(self.model, self.states, self.sealer, Named(agent=self._name_in_log, word=self.word))
         await self._catch_up(progress)
         self.staff.load()
         self._make_desk()
@@ -135,6 +135,10 @@ class Bridge:
         async with asyncio.timeout(CATCH_UP_S):
             while self._reader.pending:
                 await self.follower.apply(list(await self._reader.some()))
+
+    def _name_in_log(self, agent: str) -> str:
+        """An agent's name as of the entry being applied: the same whether the log is followed or read anew."""
+        return self.states.cell(AGENT, agent).state.name or agent
 
     def word(self, kind: str) -> str:
         """A channel kind's word of four letters."""
