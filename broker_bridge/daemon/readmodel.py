@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import logging
 import os
 import sqlite3
 from collections import defaultdict
@@ -21,6 +22,8 @@ from broker_bridge.contract.views import Item
 from broker_bridge.core.conversation import Conversation
 
 _KEEP_CONVERSATION = f"INSERT OR REPLACE INTO conversation VALUES ({', '.join('?' * 18)})"  # noqa: S608 - marks only
+log = logging.getLogger(__name__)
+
 VERSION = "4"
 _items = msgspec.json.Decoder(Item)
 
@@ -34,7 +37,7 @@ class ReadModel:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = self._open()
+        self._db = self._open_or_make()
         self._rows: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
         """Rows of the follower's group that SQLite has not been given yet, by statement; whoever reads gives them first."""
         if self.meta("version") not in (None, VERSION):
@@ -66,12 +69,29 @@ class ReadModel:
         db.executescript((importlib.resources.files("broker_bridge.daemon") / "schema.sql").read_text("utf-8"))
         return db
 
-    def _start_over(self) -> None:
-        self._rows.clear()
-        self._db.close()
+    def _open_or_make(self) -> sqlite3.Connection:
+        """The database as it is; one that cannot be read is made again from LOG, which holds the truth."""
+        try:
+            db = self._open()
+            db.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
+        except sqlite3.OperationalError:
+            # Locked, no room, no right: it is the machine's fault and not the file's.
+            raise
+        except sqlite3.DatabaseError:
+            log.error("the read model is damaged and is made again")
+            self._remove()
+            return self._open()
+        return db
+
+    def _remove(self) -> None:
         if self.path is not None:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def _start_over(self) -> None:
+        self._rows.clear()
+        self._db.close()
+        self._remove()
         self._db = self._open()
 
     def close(self) -> None:
