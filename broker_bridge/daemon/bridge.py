@@ -84,6 +84,8 @@ class Bridge:
         self._site_key = site_key
         self._mint = ids.Mint(randomness.randbelow(1 << 20), randomness.randbelow(1 << 40))
         self.channels: dict[str, Supervised] = {}
+        self._homes: dict[str, int] = {}
+        """Revision at which each agent's home became this bridge: what the watch tells of earlier moves is history."""
         self._stop_wanted = asyncio.Event()
         self._agents_changed = asyncio.Event()
         self.fills: list[streams.Fill] = []
@@ -384,7 +386,7 @@ class Bridge:
 
     async def _move_home(self, agent: str) -> None:
         try:
-            await self.buckets["home"].put(f"home.{agent}", self.boot.encode())
+            self._homes[agent] = await self.buckets["home"].put(f"home.{agent}", self.boot.encode())
         except BusError as error:
             log.warning("home not told", extra={"agent": agent, "error": type(error).__name__})
 
@@ -392,7 +394,8 @@ class Bridge:
         watch: Watch = self.buckets["home"].watch("home.")
         async for entry in watch:
             agent = entry.key.removeprefix("home.")
-            if entry.value is not None and entry.value.decode() != self.boot:
+            is_news = entry.revision > self._homes.get(agent, 0)
+            if is_news and entry.value is not None and entry.value.decode() != self.boot:
                 self.home.close(agent)
 
     async def _watch_presence(self) -> None:

@@ -220,12 +220,12 @@ class Desk:
         return c.Done(upto=self._follower.position)
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:
-        page = self._reading.rows(request.view, request.start, request.limit, actor)
+        page = _fitting_rows(self._reading.rows(request.view, request.start, request.limit, actor))
         self._home.paged(actor.agent, (row.conv for row in page.rows))
         return page
 
     async def search(self, request: c.Search, actor: Actor) -> Answer:
-        page = self._reading.search(request.text[:400], request.limit, actor)
+        page = _fitting_rows(self._reading.search(request.text[:400], request.limit, actor))
         self._home.paged(actor.agent, (row.conv for row in page.rows))
         return page
 
@@ -234,7 +234,7 @@ class Desk:
         if not rules.may_read(state, actor) or not state.customer:
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
         profile = self._reading.profile(request.conversation, max(1, min(request.limit, 500)), actor)
-        while len(codec.encode(profile)) > c.MAX_ANSWER_BYTES - 4096:
+        while profile.moments and len(codec.encode(profile)) > c.MAX_ANSWER_BYTES - 4096:
             profile = msgspec.structs.replace(profile, moments=profile.moments[: len(profile.moments) // 2])
         return profile
 
@@ -316,7 +316,10 @@ class Desk:
         if isinstance(found, Changed):
             items = self._reading.changed_items(wish.conversation, found.since, actor)
             new = tuple(item for item in items if item.seq > found.since and item.kind != "event")[:20]
-            return v.Refused(code="changed", sentence=found.sentence, items=new, upto=self._follower.position)
+            stopped = v.Refused(code="changed", sentence=found.sentence, items=new, upto=self._follower.position)
+            while len(codec.encode(stopped)) > c.MAX_ANSWER_BYTES - 4096:
+                stopped = msgspec.structs.replace(stopped, items=stopped.items[(len(stopped.items) + 1) // 2 :])
+            return stopped
         await self._audit.refused(actor.agent, str(wish.__struct_config__.tag), found.code)
         return msgspec.structs.replace(found, upto=self._follower.position)
 
@@ -345,9 +348,20 @@ class Desk:
 
 
 def _fitting(page: v.ThreadPage) -> v.ThreadPage:
-    """The page without its oldest items, until it fits one answer."""
+    """The page without its oldest items, until it fits one answer. Siblings of one sequence stay together."""
     while len(page.items) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 70_000:
-        page = msgspec.structs.replace(page, items=page.items[(len(page.items) + 1) // 2 :], has_more=True)
+        cut = page.items[(len(page.items) + 1) // 2 - 1].seq
+        kept = tuple(item for item in page.items if item.seq > cut)
+        if not kept:
+            return page
+        page = msgspec.structs.replace(page, items=kept, has_more=True)
+    return page
+
+
+def _fitting_rows(page: v.RowPage) -> v.RowPage:
+    """The page without its last rows, until it fits one answer: whoever wants more asks on behind them."""
+    while len(page.rows) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 4096:
+        page = msgspec.structs.replace(page, rows=page.rows[: len(page.rows) // 2])
     return page
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,11 +27,13 @@ from broker_bridge.daemon.states import AGENT, CONV
 log = logging.getLogger(__name__)
 
 FLUSH_S = 0.1
-FLUSH_SOON_S = 0.008
+FLUSH_SOON_S = 0.004
 """The first change after a quiet time leaves at once: a lone message must not wait for the next round."""
 PUSH_BYTES = 200_000
 MOST_ROWS = 500
 """Rows of the queue that a feed carries; the rest is paged."""
+MOST_ITEMS = 200
+"""Of one thread in one round; what the read model gives at once."""
 GONE_AFTER_S = 90.0
 """A terminal that says nothing for this long has no feed any more."""
 
@@ -55,6 +58,12 @@ class Feed:
     """The whole set of rows has not been sent yet."""
     is_counted: bool = True
     """Counts or the agent's own figures changed."""
+    told_at: float = -math.inf
+    """When its last message left, on the home's clock."""
+
+    @property
+    def has_news(self) -> bool:
+        return self.is_new or self.is_counted or bool(self.dirty) or bool(self.dirty_threads)
 
 
 class Home:
@@ -188,13 +197,19 @@ class Home:
             self._wake.set()
 
     async def _flush(self) -> None:
-        last = 0.0
         while True:
             await self._wake.wait()
-            await self._sleep(max(FLUSH_SOON_S, FLUSH_S - (self._clock() - last)))
+            await self._sleep(FLUSH_SOON_S)
             self._wake.clear()
-            last = self._clock()
+            now = self._clock()
             for feed in list(self.feeds.values()):
+                if not feed.has_news:
+                    continue
+                if now - feed.told_at < FLUSH_S:
+                    # This one has had its message of this tenth of a second; the quiet ones do not wait for it.
+                    self._wake.set()
+                    continue
+                feed.told_at = now
                 await self.flush(feed)
 
     async def _beat(self) -> None:
@@ -247,7 +262,7 @@ class Home:
             rows, gone = [], []
             for conversation in dirty:
                 state = self._reading.state(conversation)
-                if state.status in (conv.NEW, conv.ERASED):
+                if state.status in (conv.NEW, conv.ERASED) or self._is_elsewhere(feed, conversation, state, actor):
                     gone.append(conversation)
                     self._forget(feed, conversation)
                     continue
@@ -258,6 +273,13 @@ class Home:
             watched, feed.dirty_threads = feed.dirty_threads, set()
             for conversation in watched & feed.threads.keys():
                 await self._send_thread(feed, actor, conversation)
+
+    @staticmethod
+    def _is_elsewhere(feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> bool:
+        """It waits in a queue that is not this agent's: their list of what waits must not hold it."""
+        is_offered = state.offer is not None and state.offer.agent == actor.agent
+        is_foreign = state.status == conv.QUEUED and not actor.works_on(state.queue) and not is_offered
+        return is_foreign and conversation not in feed.paged
 
     def _remember(self, feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> None:
         is_own = state.owner == actor.agent or (state.offer is not None and state.offer.agent == actor.agent)
@@ -305,6 +327,10 @@ class Home:
     async def _send_thread(self, feed: Feed, actor: Actor, conversation: ConversationId) -> None:
         state = self._reading.state(conversation)
         items = list(self._reading.changed_items(conversation, feed.threads[conversation], actor))
+        if len(items) >= MOST_ITEMS:
+            # There may be more: they come with the next round.
+            feed.dirty_threads.add(conversation)
+            self._wake.set()
         feed.threads[conversation] = max([feed.threads[conversation], *(item.rev for item in items)])
         while True:
             chunk: list[v.Item] = []

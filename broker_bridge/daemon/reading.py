@@ -118,11 +118,10 @@ class Reading:
         """A page of the thread; the newest page has the composer's facts too."""
         state = self.state(conversation)
         limit = max(1, min(limit, 200))
-        found = self._model.items(conversation, before, limit + 1)
-        has_more = len(found) > limit
+        found, has_more = self._model.page(conversation, before, limit)
         return v.ThreadPage(
             row=self.row(conversation, actor),
-            items=self.items(found[1:] if has_more else found, state, actor),
+            items=self.items(found, state, actor),
             has_more=has_more,
             upto=state.seq,
             seen=state.seen_seq,

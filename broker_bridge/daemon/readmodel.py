@@ -198,11 +198,21 @@ class ReadModel:
             "SELECT body FROM item WHERE conversation = ? AND seq < ? ORDER BY seq DESC, place DESC LIMIT ?",
             (conversation, before if before is not None else 2**62, limit),
         ).fetchall()
-        found = [_items.decode(row[0]) for row in reversed(rows)]
-        if len(found) == limit and found[0].seq != found[-1].seq:
-            # Siblings of one sequence stay together: the oldest one may be cut, so it comes with the next page.
-            found = [item for item in found if item.seq != found[0].seq]
-        return found
+        return [_items.decode(row[0]) for row in reversed(rows)]
+
+    def page(self, conversation: str, before: int | None, limit: int) -> tuple[list[Item], bool]:
+        """As `items`, and whether there are older ones. Siblings of one sequence stay together: `before` cannot part them."""
+        found = self.items(conversation, before, limit + 1)
+        if len(found) <= limit:
+            return found, False
+        whole = [item for item in found if item.seq != found[0].seq]
+        if whole:
+            return whole, True
+        only = found[0].seq
+        rows = self.db.execute(
+            "SELECT body FROM item WHERE conversation = ? AND seq = ? ORDER BY place", (conversation, only)
+        ).fetchall()
+        return [_items.decode(row[0]) for row in rows], bool(self.items(conversation, only, 1))
 
     def bodies_with(self, conversation: str, text: str) -> list[Item]:
         """Items of a conversation whose encoded form holds `text` (a digest: letters and digits)."""
@@ -221,9 +231,10 @@ class ReadModel:
         return [_items.decode(row[0]) for row in rows]
 
     def items_changed(self, conversation: str, since: int) -> list[Item]:
-        """Items whose last change is after a sequence, by that change, at most 200."""
+        """Items whose last change is after a sequence, by that change: the first 200, and all of the last one's sequence."""
         rows = self.db.execute(
-            "SELECT body FROM item WHERE conversation = ? AND rev > ? ORDER BY rev, seq, place LIMIT 200",
+            "SELECT body FROM item WHERE conversation = ?1 AND rev > ?2 AND rev <= COALESCE((SELECT rev FROM item "
+            "WHERE conversation = ?1 AND rev > ?2 ORDER BY rev LIMIT 1 OFFSET 199), 9e18) ORDER BY rev, seq, place",
             (conversation, since),
         ).fetchall()
         return [_items.decode(row[0]) for row in rows]
