@@ -175,9 +175,11 @@ class Street:
 
     async def _live(self, story: Story, visit: Visit, chance: random.Random) -> None:
         """One customer from the first word to the thanks."""
-        for line in story.opening:
-            await self._pause(line.after_s * chance.uniform(0.8, 1.3))
-            await visit.type(typing_s(line.text))
+        for number, line in enumerate(story.opening):
+            # The first words stood ready when they came in: nobody has seen them type.
+            if number or line.is_dropped:
+                await self._pause(line.after_s * chance.uniform(0.8, 1.3))
+                await visit.type(typing_s(line.text))
             if line.is_dropped:
                 continue
             await visit.say(line.text, line.file)

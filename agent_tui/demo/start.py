@@ -207,7 +207,13 @@ def _window(place: Place, agent: str, theme: str | None, ascii: bool | None, cha
         from agent_tui.demo.window import DemoWindow
 
         window = DemoWindow(
-            desk.place, desk.link, keys=desk.keys, theme=chosen.theme, remember=desk.remember_looks, chat_url=chat_url
+            desk.place,
+            desk.link,
+            keys=desk.keys,
+            theme=chosen.theme,
+            remember=desk.remember_looks,
+            chat_url=chat_url,
+            opens="monitor" if agent == SUPERVISOR else "",
         )
         window.run()
         return window.return_code or OK
@@ -229,13 +235,13 @@ def _farewell(place: Place, summary: dict[str, Any] | None, is_kept: bool) -> No
                 f" + {row['pending']} pending" + (f", {row['gap']} MISSING" if row["gap"] else "")
             )
         _words(f"{summary['customers']} customers came, {summary['content']} left content.")
-    bridge = f"broker-bridge {{}} --config {place.config}"
     _words(f"Everything is in {place.folder}" + ("" if is_kept else ", until the next demo (--keep: for good)"))
-    _words("  bridge.toml  the configuration          state/      the log, the index, the keys")
-    _words("  mail/        the mails that went out    desks/      drafts and outboxes")
-    _words("  bridge.log   what the bridge said       house.log   what went wrong with the customers")
-    _words(f"To look further: {bridge.format('run')}")
-    _words(f"       meanwhile: {bridge.format('audit')}")
+    _words("  bridge.toml  the configuration             mail/   the mails that went out")
+    _words("  state/       the log, the index, the keys  desks/  drafts and outboxes")
+    _words("  bridge.log   what the bridge said          house.log   the customers' mishaps")
+    _words("To look further, start its bridge and ask it:")
+    _words(f"  broker-bridge run --config {place.config}")
+    _words(f"  broker-bridge audit --config {place.config}")
 
 
 def _has_terminal() -> bool:
