@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from broker_bridge.daemon.wire import BusError
 log = logging.getLogger(__name__)
 
 ROUND_S = 1.0
+PAUSE_S = 0.002
 MOST_A_ROUND = 500
 
 
@@ -58,6 +60,8 @@ class Router:
         self._policy: Any = importlib.import_module(f"broker_bridge.core.routing.{policy}")
         self._given_ms: dict[str, int] = {}
         self._wake = asyncio.Event()
+        self._clock = time.monotonic
+        self._is_hindered = False
         self.is_leader = False
         self.offered = 0
 
@@ -75,6 +79,7 @@ class Router:
             except TimeoutError:
                 pass
             self._wake.clear()
+            began = self._clock()
             if self.is_leader:
                 try:
                     await self._end_offers()
@@ -82,7 +87,10 @@ class Router:
                 except (Overloaded, BusError) as error:
                     log.warning("routing waits", extra={"error": type(error).__name__})
                     await self._sleep(1.0)
-            await self._sleep(0.02)
+            # At most half of the time goes into rounds, however many agents and cases there are.
+            took_s = self._clock() - began
+            await self._sleep(1.0 if self._is_hindered else max(PAUSE_S, took_s))
+            self._is_hindered = False
 
     async def _end_offers(self) -> None:
         now_ms = self._now_ms()
@@ -117,23 +125,17 @@ class Router:
         candidates = {one.agent: one for one in self._candidates()}
         if not any(one.is_ready and one.load < one.capacity for one in candidates.values()):
             return
-        for name in self._floor.first_waiting(MOST_A_ROUND):
-            state: Conversation = self._states.cell(CONV, name).state
-            last = state.last_owner or self._last_agent(state)
-            choice = self._policy.choose(candidates.values(), state.queue, last, state.declined, self._now_ms())
-            if choice is None:
-                continue
-            taken = candidates[choice.agent]
-
-            def offer(state: Conversation, choice: Any = choice) -> f.ConversationFact | None:
+        async with asyncio.TaskGroup() as crew:
+            # Chosen one after the other, appended together: the offers of a round are one write to disk.
+            for name in self._floor.first_waiting(MOST_A_ROUND):
+                state: Conversation = self._states.cell(CONV, name).state
                 if state.status != QUEUED or state.offer is not None:
-                    return None
-                until_ms = self._now_ms() + self._offer_timeout_ms
-                return f.Offered(agent=choice.agent, until_ms=until_ms, reason=choice.reason)
-
-            if await self._append(name, "router", offer):
-                self.offered += 1
-                self._given_ms[taken.agent] = self._now_ms()
+                    continue
+                last = state.last_owner or self._last_agent(state)
+                choice = self._policy.choose(candidates.values(), state.queue, last, state.declined, self._now_ms())
+                if choice is None:
+                    continue
+                taken = candidates[choice.agent]
                 candidates[taken.agent] = Candidate(
                     agent=taken.agent,
                     queues=taken.queues,
@@ -142,6 +144,23 @@ class Router:
                     capacity=taken.capacity,
                     idle_since_ms=self._now_ms(),
                 )
+                crew.create_task(self._ring(name, choice))
+
+    async def _ring(self, name: str, choice: Any) -> None:
+        def offer(state: Conversation) -> f.ConversationFact | None:
+            if state.status != QUEUED or state.offer is not None:
+                return None
+            until_ms = self._now_ms() + self._offer_timeout_ms
+            return f.Offered(agent=choice.agent, until_ms=until_ms, reason=choice.reason)
+
+        try:
+            if await self._append(name, "router", offer):
+                self.offered += 1
+                self._given_ms[choice.agent] = self._now_ms()
+        except (Overloaded, BusError) as error:
+            # It waits on and is tried again; a failed one must not take back the others of its round.
+            self._is_hindered = True
+            log.warning("routing waits", extra={"error": type(error).__name__})
 
     def _last_agent(self, state: Conversation) -> str:
         """Who served this customer last, in an earlier case."""

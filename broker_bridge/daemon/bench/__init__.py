@@ -32,7 +32,21 @@ async def _row2(folder: Path, is_quick: bool) -> Row:
         return await hop.row2(place, 500 if is_quick else 5_000)
 
 
-ROWS: dict[int, Callable[[Path, bool], Awaitable[Row]]] = {1: _row1, 2: _row2}
+async def _row3(folder: Path, is_quick: bool) -> Row:
+    from broker_bridge.daemon.bench import site, whole
+
+    async with site.opened(folder) as place:
+        return await whole.row3(place, 0.5 if is_quick else 6.0)
+
+
+async def _row9(folder: Path, is_quick: bool) -> Row:
+    from broker_bridge.daemon.bench import site, whole
+
+    async with site.opened(folder) as place:
+        return await (whole.row9(place, 0.5, 5) if is_quick else whole.row9(place, 6.0))
+
+
+ROWS: dict[int, Callable[[Path, bool], Awaitable[Row]]] = {1: _row1, 2: _row2, 3: _row3, 9: _row9}
 
 
 def parser() -> argparse.ArgumentParser:
