@@ -106,7 +106,7 @@ class Dispatch:
         route.is_held = is_held
         if is_held:
             offset = 0
-            while found := self._model.ids("out_channel = ?", (channel,), 1_000, offset):
+            while found := self._model.ids("out_channel <> '' AND out_channel = ?", (channel,), 1_000, offset):
                 offset += len(found)
                 for conversation in found:
                     self.wake(conversation)
