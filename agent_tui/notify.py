@@ -11,6 +11,9 @@ from agent_tui.model import notifyrules
 from agent_tui.model.desk import Applied, DeskState
 from agent_tui.model.notifyrules import Call, Notifications, Terminal
 
+MOST_COUNTED = 20_000
+"""Rows of a desk whose title counts what is new: more would cost more than the number is worth."""
+
 
 class Caller:
     """One for each window."""
@@ -61,6 +64,8 @@ class Caller:
         self._open.pop(conversation, None)
 
     def _titled(self, state: DeskState) -> str:
+        if len(state.rows) > MOST_COUNTED:
+            return ""
         ringing = sum(row.state == "ringing" for row in state.rows.values())
         unread = sum(row.unread > 0 and row.state == "mine" for row in state.rows.values())
         title = notifyrules.title(self._around, ringing, unread)

@@ -65,8 +65,10 @@ def stopped_lines(items: tuple[Item, ...], sentence: str, cells: int, tz: tzinfo
     who = clean_line(last.name).split(" ")[0] or "somebody"
     said = clean_line(last.text)
     quoted = cut(said, cells - 6)
+    short = f"Not sent: {who} wrote at {clock.at(last.at_ms, tz)}"
+    whole = f"{short}, after you began."
     return (
-        _warning(f"Not sent: {who} wrote at {clock.at(last.at_ms, tz)}, after you began.", cells),
+        _warning(whole if width(whole) <= cells - 4 else f"{short}.", cells),
         margined(fitted((Part((Run(f"  “{quoted}”"),)),), (), cells - 2), "bar"),
     )
 

@@ -70,7 +70,7 @@ def figures(known: DirectoryView, cells: int, at: Instant) -> tuple[Line, Line]:
         ("handle time", (Run(_span(known.handle_time_s), "strong", "b"),)),
         ("ready", (Run(f"{working}", "strong", "b"), Run(f"  of {len(known.agents)}", "mut"))),
     ]
-    each = max(13, (cells - 2) // len(parts))
+    each = max(15, (cells - 2) // len(parts))
     parts = parts[: max(1, (cells - 1) // each)]
     labels = tuple(Run(fit(label, each), "mut") for label, _ in parts)
     values: list[Run] = []

@@ -69,6 +69,8 @@ class Composer(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.base_rows = 6
+        self.cells = 52
+        """Width, as the grid gives it: known before the layout is."""
         self.writ = Writ()
         self.writing: Writing | None = None
 
@@ -97,7 +99,7 @@ class Composer(Vertical):
     def show(self, writ: Writ, glyphs: Glyphs, tz: tzinfo = UTC) -> None:
         """Everything but the text."""
         self.writ = writ
-        cells = self.size.width
+        cells = self.cells
         rows = above(writ, cells, tz)
         self.styles.height = self.rows
         top = self.query_one("#composer-above", Painted)
@@ -117,7 +119,7 @@ class Composer(Vertical):
     def show_rule(self, glyphs: Glyphs) -> None:
         """Heavy in `acc` while somebody writes."""
         focused = self.writing is not None and self.writing.has_focus
-        self.query_one("#composer-rule", Painted).show(frame.rule(self.size.width, glyphs, is_focused=focused))
+        self.query_one("#composer-rule", Painted).show(frame.rule(self.cells, glyphs, is_focused=focused))
 
     def show_count(self, glyphs: Glyphs) -> None:
         """The keys and how many characters are written, on every change."""
@@ -127,4 +129,4 @@ class Composer(Vertical):
             return
         letters = len(self.writing.text) if self.writing is not None else 0
         most = self.writ.reach.max_chars if self.writ.reach is not None and self.writ.mode == "reply" else 60_000
-        keys.show(composer_lines.keys_line(self.writ.keys, letters, most, self.size.width, glyphs))
+        keys.show(composer_lines.keys_line(self.writ.keys, letters, most, self.cells, glyphs))

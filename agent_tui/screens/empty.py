@@ -20,7 +20,7 @@ def inbox_lines(
     for key in keys:
         shown = key.key.replace("⏎", glyphs.enter)
         found.append(line(Run("    "), Run(f"{shown:<4}", "acc", "b"), Run(key.words)))
-    return tuple(found)
+    return (*found, BLANK)
 
 
 def _why(view: str, counts: Counts, me: Me | None, is_up: bool) -> tuple[str, str]:

@@ -91,8 +91,9 @@ class Monitor(Screen[None]):
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
         if isinstance(answer, DirectoryView):
+            is_other = (len(answer.agents), len(answer.queues)) != (len(self.known.agents), len(self.known.queues))
             self.known, self._is_known = answer, True
-            self.show_all()
+            self.lay_out() if is_other else self.show_all()
 
     @property
     def is_narrow(self) -> bool:
@@ -118,7 +119,14 @@ class Monitor(Screen[None]):
             head.display = board.display = shown
             board.styles.height = rows if rows else "1fr"
             board.styles.margin = (0, 0, 1, 0) if rows else 0
+        self._join(agents, queues)
         self.call_after_refresh(self.show_all)
+
+    def _join(self, agents: int, queues: int) -> None:
+        """Joints where the boards' rules meet the hairline."""
+        glyphs = self.place.glyphs
+        joints = {1: glyphs.cross, 4 + agents: glyphs.tee_left, 7 + agents + queues: glyphs.tee_left}
+        self.query_one("#line1", Hairline).join(joints, glyphs.column)
 
     def show_all(self) -> None:
         """Everything; cheap, for only what differs is painted."""
@@ -224,10 +232,11 @@ class Monitor(Screen[None]):
         """The last row."""
         keys = [key for key in self.keys.keys_for("monitor", (), is_supervisor=True) if key.words not in BOARDS]
         pages = ("page_floor", "page_queues", "page_alerts", "page_read")
-        shown = [Key(self.keys.shown(name, "monitor"), self.keys[name].label, 3) for name in pages]
+        shown = [Key(self.keys.shown(name, "monitor"), self.keys[name].label) for name in pages]
         back = Key(self.keys.shown("back", "monitor"), "to the desk", 1)
         lead = (Run(clean_line(self._said), "near", "b"),) if self._said else ()
-        found = (*(key for key in keys if key.words != "read"), *(shown if self.is_narrow else ()), back)
+        rest = tuple(key for key in keys if key.words != "read")
+        found = (*shown, *(key._replace(rank=key.rank + 3) for key in rest)) if self.is_narrow else (*rest, back)
         always = (Key(self.keys.shown("command"), "command"), Key(self.keys.shown("help"), "help"))
         row = frame.key_line(found, self.app.size.width, self.place.glyphs, lead=lead, always=always)
         self.query_one("#keyline", Painted).show(row)

@@ -33,7 +33,7 @@ def place(screen: Workstation) -> None:
     right.set_class(is_wide, "-wide")
     _width(right, plan.profile + 1 + plan.timeline if is_wide else plan.profile if plan.has_right else plan.thread)
     _place_right(screen, plan, is_over, is_wide)
-    screen.composer.base_rows = plan.composer
+    screen.composer.base_rows, screen.composer.cells = plan.composer, plan.thread
     join(screen)
 
 
@@ -62,7 +62,8 @@ def join(screen: Workstation) -> None:
     """The joints of the hairlines: under the heads, at the composer, at the timeline's head."""
     glyphs, plan = screen.place.glyphs, screen.plan
     rows = screen.app.size.height - 2 - (1 if screen.has_class("-banner") else 0)
-    composer = rows - screen.composer.rows
+    # Nothing is open: no composer, and no joint for it.
+    composer = rows - screen.composer.rows if screen.composer.display else -1
     is_over = bool(screen.over) and not plan.has_right
     first = {1: glyphs.cross}
     if is_over:

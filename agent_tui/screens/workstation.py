@@ -6,6 +6,7 @@ most twenty times a second, and a key press goes first. Losing the link is a ban
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -62,6 +63,7 @@ class Workstation(Screen[None]):
         """Which of `inbox` and `thread` is in sight under 80 columns."""
         self.put_away: set[str] = set()
         """Offers whose card was put away; they stay in the list."""
+        self._ringing: set[str] = set()
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
@@ -140,18 +142,26 @@ class Workstation(Screen[None]):
     @property
     def offer(self) -> Row | None:
         """The offer that is shown: the one with least time left, unless it was put away."""
-        ringing = [
-            row
-            for row in self.place.state.rows.values()
-            if row.state == "ringing" and row.offer_until_ms is not None and row.conv not in self.put_away
-        ]
-        now_ms = self.place.now_ms()
-        ringing = [row for row in ringing if (row.offer_until_ms or 0) > now_ms]
+        now_ms, known = self.place.now_ms(), self.place.state.rows
+        ringing = [known[conv] for conv in self._ringing - self.put_away if conv in known]
+        ringing = [row for row in ringing if row.state == "ringing" and (row.offer_until_ms or 0) > now_ms]
         return min(ringing, key=lambda row: row.offer_until_ms or 0, default=None)
+
+    def _note_ringing(self, conversations: Iterable[str]) -> None:
+        """Which rows ring is kept aside: a key press must not look at every row."""
+        known = self.place.state.rows
+        for conv in conversations:
+            row = known.get(conv)
+            if row is not None and row.state == "ringing":
+                self._ringing.add(conv)
+            else:
+                self._ringing.discard(conv)
+                self.put_away.discard(conv)
 
     # From the outside.
 
     async def on_mount(self) -> None:
+        self._note_ringing(self.place.state.rows)
         self.lay_out()
         self.inbox.list.focus()
         self.call_after_refresh(self._first_paint)
@@ -182,6 +192,7 @@ class Workstation(Screen[None]):
     def desk_changed(self, applied: Applied) -> None:
         """Rows changed; at most twenty times a second."""
         opened = self.reading.opened
+        self._note_ringing(self.place.state.rows if applied.is_reset else applied.changed | applied.gone)
         for conv in applied.changed:
             row = self.place.state.rows.get(conv)
             if row is not None:
@@ -266,8 +277,8 @@ class Workstation(Screen[None]):
         inbox.show_rows(source)
         hints: tuple[Line, ...] = ()
         if not self.listing.has_work():
-            names = ("view_queue", "search", "presence")
-            keys = tuple(Key(self.keys.shown(name), self.keys[name].description) for name in names)
+            helpful = {"view_queue": "look at the queue", "search": "find a customer", "presence": "break, or ready"}
+            keys = tuple(Key(self.keys.shown(name), words) for name, words in helpful.items())
             hints = empty.inbox_lines(
                 self.listing.view,
                 place.state.counts,
@@ -424,6 +435,8 @@ class Workstation(Screen[None]):
         cursor = self.inbox.list.cursor
         row = self.listing.row(cursor) if isinstance(cursor, str) else None
         opened = self.reading.opened
+        if opened is None and not self.listing.has_work():
+            return
         if row is not None and self.where == "list" and (opened is None or opened.conv != row.conv):
             self.open(row)
 

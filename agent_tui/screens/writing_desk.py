@@ -188,6 +188,7 @@ class WritingDesk:
             text = self.writer.take_newer(opened)
             if text is not None and self.writing is not None:
                 self.writing.load(text)
+        self._composer.display = opened is not None
         self._composer.show(self._writ(opened), screen.place.glyphs, screen.place.tz)
         if self.writing is not None:
             self.writing.set_class(self.writer.mode == "note", "-note")
