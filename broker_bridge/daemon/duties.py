@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from broker_bridge.daemon import streams
-from broker_bridge.daemon.bus import Bus, BusError
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.dispatch import Dispatch
 from broker_bridge.daemon.follower import Follower
@@ -20,6 +19,8 @@ from broker_bridge.daemon.lease import Leases, LeaseTiming, Told
 from broker_bridge.daemon.pull import Pull
 from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.supervise import Supervised
+from broker_bridge.daemon.verbs import Verbs
+from broker_bridge.daemon.wire import BusError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Duties:
     def __init__(
         self,
         *,
-        bus: Bus,
+        bus: Verbs,
         bucket: Kv,
         boot: str,
         clerk: Clerk,
@@ -41,7 +42,10 @@ class Duties:
         router: Router,
         channels: Mapping[str, Supervised],
         timing: LeaseTiming | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        partitions: Sequence[int] = range(streams.PARTITIONS),
     ) -> None:
+        """`clock`: monotonic seconds. `partitions`: the lanes of IN that there are; a simulation has fewer."""
         self._bus = bus
         self._bucket = bucket
         self._boot = boot
@@ -51,10 +55,11 @@ class Duties:
         self._router = router
         self._channels = channels
         self._timing = timing
+        self._clock = clock
         self._lanes: dict[str, tuple[Pull, asyncio.Task[None]]] = {}
         self._listening: dict[str, asyncio.Task[None]] = {}
         self._renewing: list[asyncio.Task[None]] = []
-        lanes = [f"{number:02}" for number in range(streams.PARTITIONS)]
+        lanes = [f"{number:02}" for number in partitions]
         self._leases = [
             self._group("lane", lanes, self._lane_gained, self._lane_lost),
             self._group("channel", list(channels), self._channel_gained, self._channel_lost),
@@ -67,7 +72,7 @@ class Duties:
             name,
             names,
             self._boot,
-            clock=time.monotonic,
+            clock=self._clock,
             on_gained=gained,
             on_lost=lost,
             timing=self._timing,

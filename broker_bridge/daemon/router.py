@@ -47,6 +47,7 @@ class Router:
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
         policy: str = "least_loaded",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`policy`: a module of core.routing. `offer_timeout_s` 0 = nothing is offered, agents take from the queue."""
         self._writer = writer
@@ -60,7 +61,7 @@ class Router:
         self._policy: Any = importlib.import_module(f"broker_bridge.core.routing.{policy}")
         self._given_ms: dict[str, int] = {}
         self._wake = asyncio.Event()
-        self._clock = time.monotonic
+        self._clock = clock
         self._is_hindered = False
         self.is_leader = False
         self.offered = 0
