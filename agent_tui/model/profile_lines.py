@@ -43,16 +43,18 @@ def profile(customer: Profile, cells: int, now: Now) -> Plain:
 
 
 def identifier(one: Identifier, cells: int, now: Now) -> Line:
-    """`wa      +46 70 174 06 05 ✓`, or `maybe   @annab tg ? phone`."""
+    """`wa      +46 70 174 06 05 ✓`, unproved without the tick, a guess as `maybe   @annab tg ? phone`."""
     glyphs = now.glyphs
     address, word = clean_line(one.address), clean_line(one.word)
     room = cells - 2 - LABEL_CELLS
-    if not one.is_proved:
-        reason = clean_line(one.reason)
-        rest = (Run(f" {word} "), Run("?", "near", "b"), Run(f" {reason}" if reason else "", "mut"))
+    reason = clean_line(one.reason)
+    if reason and not one.is_proved:
+        rest = (Run(f" {word} "), Run("?", "near", "b"), Run(f" {reason}", "mut"))
         used = width(word) + 3
         shown = cut_middle(address, max(4, room - used), glyphs.dots)
         return _row((_label("maybe"), Run(shown), *rest), (), cells, now)
+    if not one.is_proved:
+        return _row((_label(word), Run(cut_middle(address, room, glyphs.dots))), (), cells, now)
     gap = " " if width(address) + 2 <= room else ""
     shown = cut_middle(address, room - 1 - len(gap), glyphs.dots)
     return _row((_label(word), Run(shown + gap), Run(glyphs.yes, "ok")), (), cells, now)
