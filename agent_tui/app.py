@@ -97,6 +97,11 @@ class OneWindow(App[None]):
                 return
         await super().on_event(event)
 
+    async def action_quit(self) -> None:
+        """From a dialog as well: what was typed in the last moment goes to the disk first."""
+        self.workstation.desk.leave()
+        self.exit()
+
     def _write(self, sequence: str) -> None:
         """To the terminal, past the screen."""
         if self._driver is not None:

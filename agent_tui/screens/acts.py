@@ -14,7 +14,7 @@ from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
 from agent_tui.screens import asking, looking
 from agent_tui.screens.writing_desk import DISK_FULL
-from broker_bridge.contract.commands import Act, Done, Note, Refusal, Reply
+from broker_bridge.contract.commands import Act, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ def _move(how: str, *args: int) -> Callable[[Workstation], None]:
 def settled(screen: Workstation, act: Act, answer: Answer) -> None:
     """The bridge answered: words come back, the next conversation opens, a refusal is said."""
     screen.desk.settled(act, answer)
-    if isinstance(answer, Refusal) and not (isinstance(answer, Refused) or answer.code == "changed"):
+    is_said = not isinstance(act, See) and not isinstance(answer, Refused)
+    if isinstance(answer, Refusal) and is_said and answer.code != "changed":
         screen.say(answer.sentence)
     if isinstance(answer, Done) and act.conversation in screen.asked:
         screen.asked.discard(act.conversation)

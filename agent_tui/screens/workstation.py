@@ -188,6 +188,8 @@ class Workstation(Screen[None]):
         self.show_inbox()
         self.show_heads()
         self.show_offer()
+        if self.desk.writer.has_sent:
+            self.show_thread()
 
     def desk_changed(self, applied: Applied) -> None:
         """Rows changed; at most twenty times a second."""
@@ -221,6 +223,7 @@ class Workstation(Screen[None]):
         if self.place.is_up and self.reading.opened is not None:
             self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
         if self.place.is_up:
+            self.desk.linked()
             self.run_worker(self.fetch_view(), group="view", exclusive=True)
 
     def settled(self, act: Act, answer: Answer) -> None:

@@ -56,6 +56,17 @@ class Writer:
         """Of the open conversation, while a reply is being written."""
         return self._stopped.get(self.conv) if self.mode == "reply" else None
 
+    @property
+    def has_sent(self) -> bool:
+        """Something that was sent stands in a thread until its item comes."""
+        return bool(self._sent)
+
+    def draft(self) -> Draft | None:
+        """What is in the buffer, for a bridge that could not be told; None if nothing is."""
+        if not self.conv or not self.text.strip():
+            return None
+        return Draft(conversation=self.conv, text=self.text, mode=self.mode, at_ms=self._place.now_ms())
+
     def switch(self, opened: Opened | None, mode: str) -> str:
         """Keeps what is written, and gives the words of another buffer."""
         self.save()

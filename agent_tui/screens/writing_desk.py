@@ -166,6 +166,12 @@ class WritingDesk:
         self._screen.show_status()
         return True
 
+    def linked(self) -> None:
+        """The link is back: the bridge hears what was written meanwhile."""
+        draft = self.writer.draft()
+        if draft is not None:
+            self._tell(draft)
+
     def settled(self, act: Act, answer: Answer) -> None:
         """Words of a refused reply come back."""
         if self.writer.settled(act, answer) and self.writing is not None:

@@ -75,6 +75,19 @@ async def test_the_link_returns_and_the_thread_is_fetched_again(tmp_path: Path) 
         await until(lambda: "No link" not in it.text())
 
 
+async def test_a_draft_written_without_a_link_reaches_the_bridge_when_it_is_back(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        it.fake.set_status("down", since_ms=LOST, as_of_ms=LOST)
+        await it.press("r")
+        await it.write("meanwhile")
+        await until(lambda: Drafts(tmp_path / "drafts", scenes.NOW_MS).get("c-anna"))
+        it.fake.asked.clear()
+        it.fake.set_status("up")
+        told = await until(lambda: next((one for one in it.fake.asked if isinstance(one, c.Draft)), None))
+        assert told.text == "meanwhile" and it.draft == "meanwhile"
+
+
 async def test_nothing_to_do_says_why_and_which_keys_help(tmp_path: Path) -> None:
     async with desk(tmp_path, rows=(), counts=Counts(queue=7, all=148)) as it:
         await until(lambda: "Nothing waits for you." in it.text())
