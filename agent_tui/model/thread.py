@@ -41,7 +41,7 @@ class Thread:
         self._new = _first_new(items, seen)
         self._head = 1 if has_more else 0
         self._tail: tuple[Line, ...] = (BLANK, thread_lines.typing(typing, at)) if typing else ()
-        self._cells = 0
+        self._cells = -1
         self._heights: list[int] = []
         self._is_measured = bytearray()
         self._sums: list[int] = []
