@@ -36,7 +36,8 @@ from broker_bridge.contract.commands import Act, Request
 from broker_bridge.contract.ids import Mint
 from broker_bridge.contract.views import Answer
 
-MAX_SNAPSHOT_ROWS = 5_000
+MAX_SNAPSHOT_ROWS = 1_000
+"""More than a screen holds, and few enough that reading them is not felt at the start (a row is 10 us)."""
 _LOG_BYTES = 1_000_000
 
 
@@ -138,11 +139,12 @@ class Opening:
         Nothing is written where nothing was stored since, and nothing of a state that is not the whole desk yet.
         """
         state = self.place.state
-        if state.upto == self.kept_upto or len(state.rows) > MAX_SNAPSHOT_ROWS:
+        if state.upto == self.kept_upto:
             return
         self.kept_upto = state.upto
         try:
-            kept.write(self.desk_paths.snapshot, state.snapshot(self.settings.agent, state.as_of_ms), is_synced=False)
+            data = state.snapshot(self.settings.agent, state.as_of_ms, MAX_SNAPSHOT_ROWS)
+            kept.write(self.desk_paths.snapshot, data, is_synced=False)
         except OSError as error:
             logging.getLogger(__name__).warning("snapshot not kept", extra={"errno": error.errno})
 
