@@ -1,0 +1,125 @@
+"""`python -m tests.pictures`: the README's pictures, made by the real program on a real demo (about a minute).
+
+Two windows are opened without a terminal, the agent's and the supervisor's, on one demo with its bridge, its customers
+and its colleagues; the agent works a little, and what is on the screens then is written as SVG beside this file.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from agent_tui.demo.chatters import ANNA
+from agent_tui.demo.places import Place, make
+from agent_tui.demo.start import AGENT, SUPERVISOR, House
+from agent_tui.demo.window import DemoWindow
+from agent_tui.keeper import enrollment
+from agent_tui.opening import Opening, open_desk
+from agent_tui.settings import Settings
+from broker_bridge.contract.views import Row
+from tests.until import until
+
+FOLDER = Path(__file__).parent
+SIZE = (120, 40)
+BOUND_S = 90.0
+SECONDS = 40
+"""How long the agent works before the picture is taken."""
+
+
+def desk_of(place: Place, agent: str) -> Opening:
+    """An agent's desk in the demo, as the demo itself opens it."""
+    let_in = enrollment(place.key(agent).read_text())
+    return open_desk(Settings(server=let_in.server, agent=agent), place.desk(agent), {}, seed=let_in.seed)
+
+
+def window_of(desk: Opening, opens: str = "") -> DemoWindow:
+    return DemoWindow(desk.place, desk.link, keys=desk.keys, opens=opens)
+
+
+def ringing(desk: Opening) -> Row | None:
+    return next((row for row in desk.place.state.rows.values() if row.state == "ringing"), None)
+
+
+def waits(desk: Opening, name: str) -> Callable[[], bool]:
+    """Whether this customer of ours waits for an answer."""
+
+    def found() -> bool:
+        rows = desk.place.state.rows.values()
+        return any(row.name == name and row.state == "mine" and row.waiting_since_ms is not None for row in rows)
+
+    return found
+
+
+async def work(pilot: Pilot[None], desk: Opening) -> None:
+    """Take Anna, answer her, take whoever rings, and begin an answer to what she says next."""
+    await until(lambda: ringing(desk), bound_s=BOUND_S)
+    await pilot.press("a")
+    await until(waits(desk, ANNA.name), bound_s=BOUND_S)
+    await pilot.press("r", *letters(ANNA.advice[0]))
+    await pilot.press("enter")
+    for _ in range(SECONDS):
+        await asyncio.sleep(1)
+        rung = ringing(desk)
+        if rung is not None and len([row for row in desk.place.state.rows.values() if row.state == "mine"]) < 4:
+            await pilot.press("f2")
+    await until(waits(desk, ANNA.name), bound_s=BOUND_S)
+    await until(lambda: ringing(desk), bound_s=BOUND_S)
+    await pilot.press(*letters("Thank you for the receipt. I look at the double charge now and"))
+    await pilot.pause(0.5)
+
+
+def letters(text: str) -> list[str]:
+    """The keys that write it."""
+    named = {" ": "space", ".": "full_stop", ",": "comma", "?": "question_mark"}
+    return [named.get(letter, letter) for letter in text]
+
+
+async def take(place: Place) -> None:
+    """Each window runs in a task of its own: the library knows one window a context."""
+    worked, seen = asyncio.Event(), asyncio.Event()
+
+    async def agent() -> None:
+        desk = desk_of(place, AGENT)
+        async with window_of(desk).run_test(size=SIZE) as pilot:
+            await work(pilot, desk)
+            save(pilot, "workstation")
+            worked.set()
+            await seen.wait()
+        desk.close()
+
+    async def supervisor() -> None:
+        desk = desk_of(place, SUPERVISOR)
+        async with window_of(desk, "monitor").run_test(size=SIZE) as pilot:
+            await worked.wait()
+            await pilot.press("enter")
+            await pilot.pause(2)
+            save(pilot, "monitor")
+            seen.set()
+        desk.close()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(agent())
+        group.create_task(supervisor())
+
+
+def save(pilot: Pilot[None], name: str) -> None:
+    path = FOLDER / f"{name}.svg"
+    path.write_text(pilot.app.export_screenshot(title="onewindow"), "utf-8")
+    print(f"wrote {path}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = make(folder, is_kept=True)
+        house = House(place, 1, is_headless=False)
+        try:
+            house.wait_ready()
+            asyncio.run(take(place))
+        finally:
+            house.stop()
+
+
+if __name__ == "__main__":
+    main()
