@@ -256,17 +256,18 @@ def seen_by(item: Item, agent: AgentId, masked: Callable[[str], str] | None) -> 
         return item
     return msgspec.structs.replace(
         item,
-        name=_masked_name(item.name, item.address, masked),
+        name=masked_name(item.name, item.address, masked),
         address=masked(item.address) if item.address else "",
-        to=tuple(_masked_address(one, masked) for one in item.to),
-        cc=tuple(_masked_address(one, masked) for one in item.cc),
+        to=tuple(masked_address(one, masked) for one in item.to),
+        cc=tuple(masked_address(one, masked) for one in item.cc),
     )
 
 
-def _masked_name(name: str, address: str, masked: Callable[[str], str]) -> str:
+def masked_name(name: str, address: str, masked: Callable[[str], str]) -> str:
     """Mail programs like to put the address where the name belongs."""
     return masked(address) if address and address.casefold() in name.casefold() else name
 
 
-def _masked_address(one: Address, masked: Callable[[str], str]) -> Address:
-    return Address(address=masked(one.address), name=_masked_name(one.name, one.address, masked))
+def masked_address(one: Address, masked: Callable[[str], str]) -> Address:
+    """An address with the name beside it, both masked."""
+    return Address(address=masked(one.address), name=masked_name(one.name, one.address, masked))

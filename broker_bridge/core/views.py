@@ -64,10 +64,14 @@ def row_state(state: Conversation, actor: Actor) -> str:
     return "mine" if state.owner == actor.agent else "other"
 
 
-def _name(state: Conversation, actor: Actor, name: str) -> str:
-    """The customer's name; where it is an address, for want of a better one, masked like an address."""
-    known = {address.casefold() for address in state.handles.values()}
-    return masked(name) if name.casefold() in known and name and not sees_addresses(state, actor) else name
+def shown_name(state: Conversation, actor: Actor, name: str) -> str:
+    """The customer's name; where it is an address or holds one, as mail programs like it, masked like an address."""
+    if sees_addresses(state, actor):
+        return name
+    for address in state.handles.values():
+        if address and address.casefold() in name.casefold():
+            return masked(address)
+    return masked(name) if "@" in name else name
 
 
 def row(
@@ -90,7 +94,7 @@ def row(
         conv=state.id,
         rev=state.seq,
         number=state.number,
-        name=_name(state, actor, customer_name or state.name),
+        name=shown_name(state, actor, customer_name or state.name),
         tier=tier,
         channel=word(state.ways[next(reversed(state.ways))].channel_kind if state.ways else state.channel_kind),
         state=row_state(state, actor),

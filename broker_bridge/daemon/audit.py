@@ -14,7 +14,7 @@ import msgspec
 
 from broker_bridge.contract import subjects
 from broker_bridge.daemon.logwriter import Appends
-from broker_bridge.daemon.wire import Outgoing
+from broker_bridge.daemon.wire import Outgoing, Unknown
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,18 +42,31 @@ class Audit:
         self._n = 0
         self._before = ""
         self._lock = asyncio.Lock()
+        self._doubtful: Outgoing | None = None
+        """The last record, if nobody said whether it was stored."""
 
     async def record(self, what: str, who: str, about: str = "", code: str = "") -> None:
         """Write one record; returns when it is on disk. Raises BusError."""
         async with self._lock:
+            if self._doubtful is not None:
+                # Its number is its id: another record under it would be dropped as the same one.
+                await self._write(self._doubtful)
             record = Record(
                 at_ms=self._now_ms(), n=self._n + 1, what=what, who=who, about=about, code=code, before=self._before
             )
             body = msgspec.json.encode(record)
-            await self._bus.publish(
+            await self._write(
                 Outgoing(subjects.audit(self._boot), body, {"Nats-Msg-Id": f"audit-{self._boot}-{record.n}"})
             )
-            self._n, self._before = record.n, hashlib.sha256(body).hexdigest()
+
+    async def _write(self, record: Outgoing) -> None:
+        try:
+            await self._bus.publish(record)
+        except Unknown:
+            self._doubtful = record
+            raise
+        self._doubtful = None
+        self._n, self._before = self._n + 1, hashlib.sha256(record.body).hexdigest()
 
     async def refused(self, agent: str, verb: str, code: str) -> None:
         await self.record("refused", agent, verb[:40], code)

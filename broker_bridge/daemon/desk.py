@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 BEHIND_WAIT_S = 0.5
 FILE_PART_BYTES = 128 * 1024
+MAX_ID = 64
+"""Characters of a command's id; the fold keeps it for a week."""
 TEXT_PART = 60_000
 """Characters of one page of a whole message: at most 240 kB as UTF-8."""
 
@@ -107,23 +109,8 @@ class Desk:
         actor = self._staff.actor(agent)
         if actor is None:
             return refuse("denied", "You are not enrolled here. Ask your lead to let you in.")
-        if len(body) > c.MAX_REQUEST_BYTES:
-            return refuse("bad", f"The request has {len(body):,} bytes; the limit is {c.MAX_REQUEST_BYTES:,}.")
         try:
-            request = codec.request(body)
-        except codec.Malformed as error:
-            await self._audit.refused(agent, verb, "bad")
-            return refuse("bad", f"The bridge could not read the request: {error}. Update this program.")
-        if request.__struct_config__.tag != verb:
-            await self._audit.refused(agent, verb, "bad")
-            return refuse("bad", "The request says another verb than its subject. Update this program.")
-        self._home.heard(agent)
-        if not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
-            return msgspec.structs.replace(
-                refuse("behind", "This bridge is catching up. It is tried again."), is_retryable=True
-            )
-        try:
-            return await self._do(request, actor)
+            return await self._checked(agent, verb, body, actor)
         except Blocked:
             return refuse(
                 "unavailable",
@@ -134,6 +121,28 @@ class Desk:
                 refuse("unavailable", "The log does not answer. Your text is kept; it is tried again."),
                 is_retryable=True,
             )
+
+    async def _checked(self, agent: AgentId, verb: str, body: bytes, actor: Actor) -> Answer:
+        if len(body) > c.MAX_REQUEST_BYTES:
+            return refuse("bad", f"The request has {len(body):,} bytes; the limit is {c.MAX_REQUEST_BYTES:,}.")
+        try:
+            request = codec.request(body)
+        except codec.Malformed as error:
+            await self._audit.refused(agent, verb, "bad")
+            return refuse("bad", f"The bridge could not read the request: {error}. Update this program.")
+        if request.__struct_config__.tag != verb:
+            await self._audit.refused(agent, verb, "bad")
+            return refuse("bad", "The request says another verb than its subject. Update this program.")
+        unfit = _unfit(request)
+        if unfit is not None:
+            await self._audit.refused(agent, verb, unfit.code)
+            return unfit
+        self._home.heard(agent)
+        if not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
+            return msgspec.structs.replace(
+                refuse("behind", "This bridge is catching up. It is tried again."), is_retryable=True
+            )
+        return await self._do(request, actor)
 
     async def _do(self, request: c.AnyRequest, actor: Actor) -> Answer:
         if isinstance(request, c.Describe):
@@ -190,16 +199,20 @@ class Desk:
             if not actor.is_supervisor:
                 await self._audit.refused(actor.agent, "thread", "denied")
                 return refuse("denied", "Silent reading is for supervisors.")
-            await self._audit.read(actor.agent, request.conversation)
+        await self._read(state, actor)
+        draft = await self._drafts.load(actor.agent, request.conversation) if request.before is None else None
         page = self._reading.page(request.conversation, request.before, request.limit, actor)
-        page = _fitting(page)
-        if request.before is None:
-            page = msgspec.structs.replace(page, draft=await self._drafts.load(actor.agent, request.conversation))
+        page = _fitting(msgspec.structs.replace(page, draft=draft))
         if request.watch:
             await self._signal(Word(conversation=request.conversation, who=actor.agent, what="watch"), page.upto)
             if not request.silent:
                 await self._signal(Word(conversation=request.conversation, who=actor.agent, what="viewing"))
         return page
+
+    async def _read(self, state: Conversation, actor: Actor) -> None:
+        """A supervisor's look at a case that is not theirs leaves a record first, silent or not. Raises BusError."""
+        if actor.is_supervisor and state.owner != actor.agent:
+            await self._audit.read(actor.agent, state.id)
 
     async def unwatch(self, request: c.Unwatch, actor: Actor) -> Answer:
         await self._signal(Word(conversation=request.conversation, who=actor.agent, what="watch", on=False))
@@ -214,6 +227,8 @@ class Desk:
         await self._tell(subjects.signal(word.what, str(since)), codec.encode(word))
 
     async def draft(self, request: c.Draft, actor: Actor) -> Answer:
+        if not rules.may_read(self._reading.state(request.conversation), actor):
+            return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
         await self._drafts.keep(
             actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, request.at_ms
         )
@@ -239,7 +254,7 @@ class Desk:
         return profile
 
     async def directory(self, request: c.Directory, actor: Actor) -> Answer:
-        return self._reading.directory()
+        return self._reading.directory(actor)
 
     async def message(self, request: c.Message, actor: Actor) -> Answer:
         """A page of the whole text, or of the raw source (bytes that are no UTF-8 shown as �)."""
@@ -247,6 +262,7 @@ class Desk:
         found = self._model.whole(request.conversation, request.message)
         if found is None or not rules.may_read(state, actor):
             return refuse("unknown", "There is no such message in this conversation.")
+        await self._read(state, actor)
         text, raw = found
         if request.raw:
             if not raw:
@@ -268,6 +284,8 @@ class Desk:
         line = self._reading.file_of(request.conversation, request.digest)
         if line is None or not rules.may_read(state, actor):
             return refuse("unknown", "There is no such file in this conversation.")
+        if request.part <= 0:
+            await self._read(state, actor)
         data = await self._files.get(request.digest)
         if data is None:
             return refuse("unknown", "This file is no longer kept.")
@@ -284,12 +302,12 @@ class Desk:
     # commands
 
     async def _act(self, wish: c.Act, actor: Actor) -> Answer:
-        if self.is_full:
+        message = ids.derived("message", actor.agent, wish.id)
+        state = self._reading.state(wish.conversation)
+        if self.is_full and wish.id not in state.commands:
             return refuse(
                 "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
             )
-        message = ids.derived("message", actor.agent, wish.id)
-        state = self._reading.state(wish.conversation)
         wanted = [(CONV, wish.conversation)]
         if isinstance(wish, c.Reopen) and state.handle:
             wanted.append((HAND, state.handle))
@@ -347,15 +365,55 @@ class Desk:
         return c.Done(upto=max(seq, self._follower.position))
 
 
+def _unfit(request: c.AnyRequest) -> c.Refusal | None:
+    """A refusal of names that no case and no command can have: they would become parts of subjects and of the log."""
+    conversation = getattr(request, "conversation", None)
+    if conversation is not None:
+        try:
+            subjects.token(conversation)
+        except ValueError:
+            return c.Refusal(code="unknown", sentence="There is no such conversation. Go back to the inbox.")
+    if isinstance(request, c.Act) and not 1 <= len(request.id) <= MAX_ID:
+        # Without an id of its own the second of two replies would take the place of the first.
+        return c.Refusal(code="bad", sentence="The command has no usable id. Update this program.")
+    return None
+
+
 def _fitting(page: v.ThreadPage) -> v.ThreadPage:
     """The page without its oldest items, until it fits one answer. Siblings of one sequence stay together."""
-    while len(page.items) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 70_000:
+    while _is_too_large(page) and page.items and page.items[0].seq != page.items[-1].seq:
         cut = page.items[(len(page.items) + 1) // 2 - 1].seq
         kept = tuple(item for item in page.items if item.seq > cut)
         if not kept:
-            return page
+            kept = tuple(item for item in page.items if item.seq == page.items[-1].seq)
         page = msgspec.structs.replace(page, items=kept, has_more=True)
+    for most in (4_000, 500):
+        if _is_too_large(page):
+            page = msgspec.structs.replace(
+                page,
+                items=tuple(_cut(item, most) for item in page.items),
+                reach=tuple(msgspec.structs.replace(one, cc=one.cc[: most // 50]) for one in page.reach),
+            )
     return page
+
+
+def _is_too_large(page: v.ThreadPage) -> bool:
+    return len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 4096
+
+
+def _cut(item: v.Item, most: int) -> v.Item:
+    """An item whose words alone are too many for an answer; the pager shows it whole."""
+    people = most // 50
+    return msgspec.structs.replace(
+        item,
+        text=item.text[:most],
+        quote=item.quote[:most],
+        subject=item.subject[:most],
+        to=item.to[:people],
+        cc=item.cc[:people],
+        files=item.files[:people],
+        is_cut=item.is_cut or len(item.text) > most or len(item.quote) > most,
+    )
 
 
 def _fitting_rows(page: v.RowPage) -> v.RowPage:

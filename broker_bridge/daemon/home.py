@@ -113,9 +113,9 @@ class Home:
         if feed is None:
             return
         for conversation in feed.known | feed.paged:
-            self._known_by[conversation].discard(agent)
+            _drop(self._known_by, conversation, agent)
         for conversation in feed.threads:
-            self._watched_by[conversation].discard(agent)
+            _drop(self._watched_by, conversation, agent)
 
     def heard(self, agent: AgentId) -> None:
         """The terminal spoke."""
@@ -167,7 +167,7 @@ class Home:
             self._wake.set()
         else:
             feed.threads.pop(conversation, None)
-            self._watched_by[conversation].discard(agent)
+            _drop(self._watched_by, conversation, agent)
 
     def paged(self, agent: AgentId, conversations: Iterable[ConversationId]) -> None:
         """Rows that were given by page are kept up to date from here on."""
@@ -271,8 +271,10 @@ class Home:
             await self._send_rows(feed, actor, rows, gone=tuple(gone))
         if feed.dirty_threads:
             watched, feed.dirty_threads = feed.dirty_threads, set()
-            for conversation in watched & feed.threads.keys():
-                await self._send_thread(feed, actor, conversation)
+            for conversation in watched:
+                # Asked one by one: while another was told, this one may have been left.
+                if conversation in feed.threads:
+                    await self._send_thread(feed, actor, conversation)
 
     @staticmethod
     def _is_elsewhere(feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> bool:
@@ -289,12 +291,12 @@ class Home:
         elif conversation in feed.known:
             feed.known.discard(conversation)
             if conversation not in feed.paged:
-                self._known_by[conversation].discard(feed.agent)
+                _drop(self._known_by, conversation, feed.agent)
 
     def _forget(self, feed: Feed, conversation: ConversationId) -> None:
         feed.known.discard(conversation)
         feed.paged.discard(conversation)
-        self._known_by[conversation].discard(feed.agent)
+        _drop(self._known_by, conversation, feed.agent)
 
     async def _send_rows(
         self, feed: Feed, actor: Actor, rows: list[v.Row], *, gone: tuple[str, ...] = (), is_reset: bool = False
@@ -352,3 +354,12 @@ class Home:
             await self._tell(subjects.view(feed.agent, "thread", conversation), codec.encode(message))
             if not items:
                 return
+
+
+def _drop(by: dict[ConversationId, set[AgentId]], conversation: ConversationId, agent: AgentId) -> None:
+    """Take an agent off a conversation; what nobody is left for takes no memory."""
+    left = by.get(conversation)
+    if left is not None:
+        left.discard(agent)
+        if not left:
+            del by[conversation]

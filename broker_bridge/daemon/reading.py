@@ -127,7 +127,8 @@ class Reading:
             row=self.row(conversation, actor),
             items=self.items(found, state, actor),
             has_more=has_more,
-            upto=state.seq,
+            # The state may be ahead of the items: what is watched from here on must begin below what they lack.
+            upto=min(state.seq, self._model.position),
             seen=state.seen_seq,
             reach=self.reach(state, actor),
             dispositions=self._dispositions,
@@ -154,9 +155,9 @@ class Reading:
             kind=way.channel_kind,
             word=can.word,
             address=hide(way.address),
-            name=way.name,
-            to=tuple(Address(address=hide(one.address), name=one.name) for one in to),
-            cc=tuple(Address(address=hide(one.address), name=one.name) for one in cc),
+            name=way.name if whole else thread.masked_name(way.name, way.address, hide),
+            to=to if whole else tuple(thread.masked_address(one, hide) for one in to),
+            cc=cc if whole else tuple(thread.masked_address(one, hide) for one in cc),
             subject=subject,
             max_chars=can.max_chars,
             is_mail=can.is_mail,
@@ -244,7 +245,9 @@ class Reading:
 
     def me(self, actor: Actor) -> v.Me:
         presence = self._staff.presence(actor.agent)
-        enrolled = self._staff.active[actor.agent]
+        # Dismissed between the request and the answer: the last words are of somebody without a place.
+        enrolled = self._staff.active.get(actor.agent)
+        capacity = enrolled.capacity if enrolled else 0
         loads = Counter(
             dict(
                 self._model.db.execute(
@@ -260,8 +263,8 @@ class Reading:
             role=actor.role,
             state=presence.state,
             since_ms=presence.since_ms,
-            capacity=enrolled.capacity,
-            loads=tuple((self.word(kind), loads[kind], enrolled.capacity) for kind in kinds),
+            capacity=capacity,
+            loads=tuple((self.word(kind), loads[kind], capacity) for kind in kinds),
         )
 
     # the customer
@@ -367,7 +370,7 @@ class Reading:
 
     # the house
 
-    def directory(self) -> v.DirectoryView:
+    def directory(self, actor: Actor) -> v.DirectoryView:
         """Colleagues and queues with their load, and the key figures of the last 24 hours."""
         now_ms = self._now_ms()
         work = self._work()
@@ -376,8 +379,8 @@ class Reading:
             (now_ms - DAY_MS,),
         ).fetchall()
         return v.DirectoryView(
-            agents=tuple(self._colleague(name, work.get(name, [])) for name in sorted(self._staff.active)),
-            queues=tuple(self._queue(queue) for queue in self.queues),
+            agents=tuple(self._colleague(name, work.get(name, []), actor) for name in sorted(self._staff.active)),
+            queues=self.queue_levels(),
             handled=self._model.count("status = 'closed' AND closed_ms > ?", (now_ms - DAY_MS,)),
             handle_time_s=handled[len(handled) // 2][0] // 1000 if handled else None,
             upto=self._model.position,
@@ -390,7 +393,14 @@ class Reading:
             work.setdefault(state.owner, []).append(state)
         return work
 
-    def _colleague(self, name: AgentId, work: list[Conversation]) -> v.Colleague:
+    def queue_levels(self) -> tuple[v.QueueView, ...]:
+        """Every queue with its load; one that is no longer configured, as long as somebody waits in it."""
+        known = {queue.name for queue in self.queues}
+        waiting = self._model.db.execute("SELECT DISTINCT queue FROM conversation WHERE status = 'queued'").fetchall()
+        left = [Queue(name=name, title=name) for (name,) in sorted(waiting) if name not in known]
+        return tuple(self._queue(queue) for queue in (*self.queues, *left))
+
+    def _colleague(self, name: AgentId, work: list[Conversation], actor: Actor) -> v.Colleague:
         enrolled = self._staff.active[name]
         presence = self._staff.presence(name)
         first = work[0] if work else None
@@ -404,7 +414,7 @@ class Reading:
             load=len(work),
             capacity=enrolled.capacity,
             queues=enrolled.queues,
-            works_on=first.name if first else "",
+            works_on=rules.shown_name(first, actor, first.name) if first else "",
             works_on_conv=first.id if first else "",
             works_on_word=self.word(first.channel_kind) if first else "",
             due_ms=first.due_ms if first else None,

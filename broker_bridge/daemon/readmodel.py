@@ -95,8 +95,10 @@ class ReadModel:
         self._db = self._open()
 
     def close(self) -> None:
-        self.db.commit()
-        self.db.close()
+        """Whatever stands without its position is dropped: it is read again from LOG, and must not be there twice."""
+        self._rows.clear()
+        self._db.rollback()
+        self._db.close()
 
     # position
 
@@ -245,7 +247,7 @@ class ReadModel:
 
     def search(self, text: str, limit: int) -> list[str]:
         """Conversations that hold every word of `text` (any script, parts of words) in one message, name or address, newest first."""
-        parts = text.split()[:10]
+        parts = text.replace("\x00", " ").split()[:10]
         if not parts:
             return []
         long = [part for part in parts if len(part) >= 3]
