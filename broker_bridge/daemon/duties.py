@@ -107,12 +107,13 @@ class Duties:
         """Take a partition, once all that its last holder wrote has been read: an old state knows less of what was applied."""
         while True:
             try:
-                _, head, _ = await self._bus.stream_bounds("LOG")
+                # Not the stream's own last sequence: the newest message may have been deleted, and nobody could reach it.
+                newest = await self._bus.last_for("cc.log.>", "LOG")
             except BusError as error:
                 log.warning("lane waits", extra={"error": type(error).__name__})
                 await asyncio.sleep(1.0)
                 continue
-            if await self._follower.wait_for(head, CATCH_UP_S):
+            if newest is None or await self._follower.wait_for(newest[0], CATCH_UP_S):
                 break
         await self._clerk.take(pull)
 

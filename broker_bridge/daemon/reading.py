@@ -97,8 +97,8 @@ class Reading:
         state = self.state(conversation)
         customer: Customer = self._states.cell(CUST, state.customer).state if state.customer else Customer(id="")
         row = rules.row(state, actor, self.word, self._staff.name_of, customer.name, customer.tier)
-        if row.name and not rules.sees_addresses(state, actor) and row.name in state.handles.values():
-            row = msgspec.structs.replace(row, name=rules.masked(row.name))
+        if row.name and not rules.sees_addresses(state, actor):
+            row = msgspec.structs.replace(row, name=_without_address(row.name, state))
         typing = tuple(
             (row.name.split() or ["customer"])[0] if who == CUSTOMER else self._staff.name_of(who)
             for who in self._attention.who(conversation, "typing")
@@ -278,7 +278,7 @@ class Reading:
         return v.Profile(
             customer=state.customer,
             rev=max(state.seq, customer.seq),
-            name=customer.name if whole or customer.name not in state.handles.values() else rules.masked(customer.name),
+            name=customer.name if whole else _without_address(customer.name, state),
             tier=customer.tier,
             speaks=customer.speaks,
             about=customer.about,
@@ -446,3 +446,11 @@ class Reading:
             target=queue.target,
             arrivals=tuple(arrivals),
         )
+
+
+def _without_address(name: str, state: Conversation) -> str:
+    """Mail programs like to put the address where the name belongs."""
+    for address in state.handles.values():
+        if address and address.casefold() in name.casefold():
+            return rules.masked(address)
+    return name
