@@ -47,7 +47,13 @@ class Email:
         self._settings = settings
         self._site = site
         self._key = site.site_key(KEY_PURPOSE)
-        ours = Ours(domain=settings.domain, addresses=settings.own_addresses, key=self._key)
+        ours = Ours(
+            domain=settings.domain,
+            addresses=settings.own_addresses,
+            key=self._key,
+            address=settings.address,
+            reply_at=f"{settings.reply_local}@{settings.token_domain}",
+        )
         self.arrivals = Arrivals(name, site, ours)
         self.following = Following(name, settings.imap, site, self.arrivals) if settings.imap else None
         self._is_listening = False

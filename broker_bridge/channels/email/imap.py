@@ -5,7 +5,9 @@ the library would log (whole mails, addresses) is kept silent.
 """
 
 import asyncio
+import base64
 import contextlib
+import datetime
 import logging
 import re
 import ssl
@@ -160,11 +162,13 @@ class Mailbox:
         return None
 
     async def mark_seen(self, uid: int) -> None:
-        await self._ok(self._client.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Seen)"), "store")
+        await self._ok(
+            self._client.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Seen)"), "store", self._settings.timeout_s
+        )
 
     async def append(self, folder: str, raw: bytes) -> None:
         """Put a read mail into a folder."""
-        await self._ok(self._client.append(raw, _quoted(folder), flags="(\\Seen)"), "append")
+        await self._ok(self._client.append(raw, _quoted(utf7(folder)), flags="(\\Seen)"), "append")
 
     async def wait_for_news(self) -> None:
         """Return when something may have arrived, at the latest after `renew_s`. Only with `can_idle`."""
@@ -207,7 +211,7 @@ class Mailbox:
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         protocol = self._client.protocol
         command = aioimaplib.Command("STARTTLS", protocol.new_tag(), loop=protocol.loop)
-        await self._ok(protocol.execute(command), "starttls")
+        await self._ok(protocol.execute(command), "starttls", self._settings.timeout_s)
         # Bytes that came before the handshake are nobody's word.
         protocol.incomplete_line = b""
         loop = asyncio.get_running_loop()
@@ -234,7 +238,7 @@ class Mailbox:
         await self._bounded(self._client.protocol.capability(), self._settings.timeout_s)
 
     async def _select(self, folder: str) -> None:
-        answer = await self._bounded(self._client.select(_quoted(folder)), self._settings.timeout_s)
+        answer = await self._bounded(self._client.select(_quoted(utf7(folder))), self._settings.timeout_s)
         if answer.result != "OK":
             raise ImapRefused(f"The IMAP server has no folder {folder!r} that can be opened.")
         for line in answer.lines:
@@ -246,9 +250,10 @@ class Mailbox:
         if not self.uid_validity:
             raise ImapRefused("The IMAP server gives its folder no UIDVALIDITY; mails could be taken twice.")
 
-    async def _ok(self, command: Awaitable[Any], what: str) -> Any:
-        """The answer of a command; the library resets its clock with every piece, so that a slow large mail may take long."""
-        answer = await self._bounded(command, None)
+    async def _ok(self, command: Awaitable[Any], what: str, timeout_s: float | None = None) -> Any:
+        """The answer of a command. Without `timeout_s` the library's clock counts, which starts anew with every piece, so
+        that a large mail over a slow line may take long."""
+        answer = await self._bounded(command, timeout_s)
         if answer.result != "OK":
             raise ImapLost(f"the server answered {answer.result} to {what}")
         return answer
@@ -289,19 +294,25 @@ def parsed_size(line: bytes) -> Size | None:
 
 def imap_day(at_s: int) -> str:
     """`21-Nov-2026`, the UTC day; servers compare in their own zone, so callers leave a day of room."""
-    import datetime
-
     day = datetime.datetime.fromtimestamp(at_s, datetime.UTC)
     return f"{day.day}-{_DAY[day.month - 1]}-{day.year}"
 
 
 def _internal_s(value: bytes) -> int:
-    import datetime
-
     try:
         return int(datetime.datetime.strptime(value.decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z").timestamp())
     except (ValueError, OverflowError):
         return 0
+
+
+def utf7(folder: str) -> str:
+    """A folder's name as IMAP writes it (RFC 3501, 5.1.3): `Отправленные` is `&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-`."""
+
+    def encoded(match: re.Match[str]) -> str:
+        packed = base64.b64encode(match[0].encode("utf-16-be")).decode("ascii")
+        return f"&{packed.rstrip('=').replace('/', ',')}-"
+
+    return re.sub(r"[^\x20-\x7e]+", encoded, folder.replace("&", "&-"))
 
 
 def _quoted(word: str) -> str:

@@ -8,6 +8,7 @@ loggers are kept silent.
 import asyncio
 import hashlib
 import logging
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,7 @@ class Door:
     """Whose mail is accepted."""
 
     def __init__(self, settings: MailSettings, listen: Listen) -> None:
-        self._exact = {*settings.own_addresses, *(one.lower() for one in listen.recipients)}
+        self._exact = set(settings.own_addresses)
         self._domains = {one.lower() for one in listen.domains}
         if settings.reply_tokens:
             self._exact.add(f"{settings.reply_local}@{settings.token_domain}")
@@ -71,6 +72,7 @@ class _Connection(SMTP):
             return
         self._is_counted = True
         self._peer = peer
+        self._listener.open.add(transport)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -97,7 +99,7 @@ class Listener:
         self._reads = reads
         self._door = Door(settings, listen)
         self._peers: Counter[str] = Counter()
-        self._open: set[asyncio.BaseTransport] = set()
+        self.open: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
         self.port = 0
         """Where it listens, once it does."""
 
@@ -112,7 +114,7 @@ class Listener:
             await asyncio.Event().wait()
         finally:
             server.close()
-            for transport in tuple(self._open):
+            for transport in tuple(self.open):
                 transport.close()
 
     def enters(self, peer: str) -> bool:

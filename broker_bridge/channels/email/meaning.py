@@ -72,6 +72,11 @@ class Ours(msgspec.Struct, frozen=True, kw_only=True):
     """Lower case."""
     key: bytes
     """Signs reply tokens."""
+    address: str
+    """The first of `addresses`: stands for each of them with a tag (`support+x@`, `reply+TOKEN@`) among the people of a mail,
+    so that no answer goes to ourselves and no token to others."""
+    reply_at: str = ""
+    """`reply@example.com`, the address that tokens are a tag of."""
 
 
 def item(mail: Mail, files: tuple[File, ...], raw: str, ours: Ours) -> Item:
@@ -82,7 +87,7 @@ def item(mail: Mail, files: tuple[File, ...], raw: str, ours: Ours) -> Item:
         if receipt is not None:
             return receipt
     if _is_own(mail, ours):
-        return _own_again(mail, files, raw)
+        return _own_again(mail, files, raw, ours)
     return _said(mail, files, raw, ours)
 
 
@@ -151,8 +156,8 @@ def _is_own(mail: Mail, ours: Ours) -> bool:
     return found is not None and _MESSAGE.fullmatch(found) is not None
 
 
-def _own_again(mail: Mail, files: tuple[File, ...], raw: str) -> Said:
-    words = msgspec.structs.replace(_words(mail, files, ()), references=(), warnings=(OWN_AGAIN,))
+def _own_again(mail: Mail, files: tuple[File, ...], raw: str, ours: Ours) -> Said:
+    words = msgspec.structs.replace(_words(mail, files, (), ours), references=(), warnings=(OWN_AGAIN,))
     return Said(
         sender=Address(address=clean(mail.from_.addr), name=clean(mail.from_.name)),
         scope="own",
@@ -164,10 +169,18 @@ def _own_again(mail: Mail, files: tuple[File, ...], raw: str) -> Said:
     )
 
 
+def _untagged(one: Mailbox, ours: Ours) -> Mailbox:
+    local, _, domain = one.addr.lower().rpartition("@")
+    bare = f"{local.partition('+')[0]}@{domain}"
+    if "+" not in local or bare not in (*ours.addresses, ours.reply_at):
+        return one
+    return msgspec.structs.replace(one, addr=ours.address if bare == ours.reply_at else bare)
+
+
 def _said(mail: Mail, files: tuple[File, ...], raw: str, ours: Ours) -> Said:
     sender, extra, warning = _sender(mail, ours)
     address = clean(sender.addr)
-    words = _words(mail, files, extra)
+    words = _words(mail, files, extra, ours)
     if warning:
         words = msgspec.structs.replace(words, warnings=(warning, *words.warnings))
     named = clean(sender.name)[:300]
@@ -198,7 +211,7 @@ def _sender(mail: Mail, ours: Ours) -> tuple[Mailbox, tuple[Mailbox, ...], str]:
     return mail.from_, answers, ANSWERS_ELSEWHERE
 
 
-def _words(mail: Mail, files: tuple[File, ...], extra_cc: tuple[Mailbox, ...]) -> Words:
+def _words(mail: Mail, files: tuple[File, ...], extra_cc: tuple[Mailbox, ...], ours: Ours) -> Words:
     warnings = list(mail.warnings)
     text, is_cut = _cut(mail.text)
     quote, is_quote_cut = _cut(mail.quote)
@@ -215,8 +228,8 @@ def _words(mail: Mail, files: tuple[File, ...], extra_cc: tuple[Mailbox, ...]) -
         subject=clean(mail.subject)[:1000],
         name=clean(mail.from_.name)[:300],
         address=clean(mail.from_.addr),
-        to=_people(mail.to),
-        cc=_people(cc),
+        to=_people(mail.to, ours),
+        cc=_people(cc, ours),
         files=files[:MAX_FILES],
         mail_id=_id(mail.message_id),
         references=tuple(one for one in chain if one)[-MAX_REFERENCES:],
@@ -224,10 +237,9 @@ def _words(mail: Mail, files: tuple[File, ...], extra_cc: tuple[Mailbox, ...]) -
     )
 
 
-def _people(mailboxes: tuple[Mailbox, ...]) -> tuple[Address, ...]:
-    return tuple(
-        Address(address=clean(one.addr), name=clean(one.name)[:300]) for one in mailboxes[:MAX_PEOPLE] if one.addr
-    )
+def _people(mailboxes: tuple[Mailbox, ...], ours: Ours) -> tuple[Address, ...]:
+    named = (_untagged(one, ours) for one in mailboxes[:MAX_PEOPLE] if one.addr)
+    return tuple(Address(address=clean(one.addr), name=clean(one.name)[:300]) for one in named)
 
 
 def _id(value: str | None) -> str:

@@ -127,7 +127,8 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def own_addresses(self) -> frozenset[str]:
         """Every address of ours, lower case."""
-        return frozenset(one.lower() for one in (self.address, *self.aliases))
+        listed = self.listen.recipients if self.listen else ()
+        return frozenset(one.lower() for one in (self.address, *self.aliases, *listed))
 
 
 def _domain_lowered(value: str) -> str:

@@ -2,21 +2,24 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiosmtplib
 import msgspec
 import pytest
 
-from broker_bridge.channel import SiteFull, SiteUnavailable
+from broker_bridge.channel import Outbound, SendFailure, SiteFull, SiteUnavailable
 from broker_bridge.channels.email import make
 from broker_bridge.channels.email.connection import Email
-from broker_bridge.channels.email.imap import ImapLost, ImapRefused
-from broker_bridge.channels.email.settings import Imap, MailSettings
+from broker_bridge.channels.email.imap import ImapLost, ImapRefused, Mailbox, Size, utf7
+from broker_bridge.channels.email.settings import Imap, Listen, MailSettings, Smtp
 from broker_bridge.contract.envelopes import Said, Unreadable
 from tests.channels.email.site import SiteInMemory
 from tests.servers.dovecot import Dovecot
+from tests.servers.smtp import sink
 from tests.until import until
 
 CORPUS_MAILS = 15
@@ -239,6 +242,46 @@ async def test_every_broken_mail_becomes_a_row_with_its_source(dovecot: Dovecot,
     assert sum(isinstance(one, Said) for one in site.items) > len(found) * 0.8
 
 
+async def test_a_folder_with_a_foreign_name_is_found(dovecot: Dovecot) -> None:
+    site = SiteInMemory()
+    imap = settings(dovecot).imap
+    assert imap is not None
+    name = "Почта & Ответы"
+    mailbox = await Mailbox.open(imap, "secret")
+    try:
+        assert (await mailbox._client.create(f'"{utf7(name)}"')).result == "OK"
+        await mailbox.append(name, mail("Abroad"))
+    finally:
+        await mailbox.close()
+    async with heard(make("mail", settings(dovecot, folder=name), site)):
+        await until(lambda: site.subjects == ["Abroad"])
+    assert utf7("Отправленные") == "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-"
+
+
+async def test_nothing_that_a_customer_wrote_is_logged(dovecot: Dovecot, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    site = SiteInMemory()
+    async with sink() as server:
+        smtp = Smtp(host="127.0.0.1", port=server.port, tls="none")
+        one = make("mail", msgspec.structs.replace(settings(dovecot), smtp=smtp, listen=Listen(port=0)), site)
+        async with heard(one):
+            dovecot.deliver(mail("CANARY subject", text="CANARY text"))
+            await until(lambda: site.items)
+            assert one.listener is not None
+            client = aiosmtplib.SMTP(hostname="127.0.0.1", port=one.listener.port, local_hostname="mx", start_tls=False)
+            async with client:
+                await client.sendmail("canary@customers.example", ["support@example.com"], mail("CANARY two"))
+            out = Outbound(
+                message="m" * 26, conversation="c" * 26, handle="h", address="canary@x.example", text="CANARY"
+            )
+            await one.send(out)
+            with pytest.raises(SendFailure):
+                await one.send(msgspec.structs.replace(out, address="CANARY"))
+    assert len(site.items) == 2 and len(server.mails) == 1 and caplog.records
+    told = "\n".join(f"{one.name} {one.getMessage()} {one.exc_text or ''}" for one in caplog.records).lower()
+    assert not [word for word in ("canary", "customers.example", "secret") if word in told]
+
+
 async def test_a_wrong_password_is_said_by_check_and_ends_the_listening(dovecot: Dovecot) -> None:
     class Wrong(SiteInMemory):
         def secret(self, reference: str) -> str:
@@ -268,6 +311,70 @@ async def test_a_position_that_cannot_be_read_is_never_overwritten(dovecot: Dove
     site.state = b"not a position"
     assert isinstance(await ended(make("mail", settings(dovecot), site)), ImapRefused)
     assert site.state == b"not a position" and site.items == []
+
+
+class Announcing:
+    """A folder whose server tells of a mail while it answers a search that does not list it yet, and never tells again."""
+
+    uid_validity = 1
+    can_idle = True
+    news = 0
+
+    async def uids_after(self, uid: int, since_s: int = 0) -> list[int]:
+        listed = [1] if self.news else []
+        self.news = 1
+        return [one for one in listed if one > uid]
+
+    async def sizes(self, uids: list[int]) -> dict[int, Size]:
+        return {uid: Size(uid=uid, size_bytes=300, at_s=0) for uid in uids}
+
+    async def source(self, uid: int, *, header_only: bool = False) -> bytes | None:
+        return mail("In between")
+
+    async def wait_for_news(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_mail_that_is_announced_while_another_command_runs_does_not_wait(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def open_it(*_: object) -> Announcing:
+        return Announcing()
+
+    monkeypatch.setattr("broker_bridge.channels.email.imap.Mailbox.open", open_it)
+    site = SiteInMemory()
+    async with heard(make("mail", settings(dovecot, first_days=0), site)):
+        await until(lambda: site.subjects == ["In between"])
+
+
+async def test_announcements_outside_of_idle_are_counted(dovecot: Dovecot) -> None:
+    imap = settings(dovecot).imap
+    assert imap is not None
+    mailbox = await Mailbox.open(imap, "secret")
+    try:
+        before = mailbox.news
+        mailbox._client.protocol.data_received(b"* 7 EXISTS\r\n* 2 RECENT\r\n* OK still here\r\n")
+        assert mailbox.news == before + 2
+    finally:
+        await mailbox.close()
+
+
+async def test_a_mail_that_the_server_lists_and_withholds_is_a_row(
+    dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object, **__: object) -> None:
+        return None
+
+    monkeypatch.setattr("broker_bridge.channels.email.imap.Mailbox.source", nothing)
+    site = SiteInMemory()
+    dovecot.deliver(mail("Withheld"))
+    async with heard(make("mail", settings(dovecot), site)):
+        await until(lambda: site.items)
+    (row,) = site.items
+    assert isinstance(row, Unreadable) and "does not give it" in row.reason and site.objects[row.raw]
 
 
 @pytest.mark.parametrize("tls", ["tls", "starttls"])

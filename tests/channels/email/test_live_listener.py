@@ -235,6 +235,10 @@ async def test_after_the_end_of_listening_nothing_is_taken() -> None:
     one = channel(site)
     async with heard(one):
         port = port_of(one)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.readline()
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
     with pytest.raises(OSError):
         await asyncio.open_connection("127.0.0.1", port)
 

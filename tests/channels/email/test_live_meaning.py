@@ -194,6 +194,17 @@ async def test_files_are_kept_by_digest_with_their_cleaned_names() -> None:
     assert (kept.name, kept.media_type, kept.size_bytes) == ("a.pdf", "application/pdf", 4)
 
 
+async def test_our_tagged_addresses_and_tokens_never_stand_among_the_people_of_an_answer() -> None:
+    item = await item_of(
+        plain(
+            To="reply+01kbbbbbbbbbbbbbbbbbbbbbbbabcdefghij@example.com, Support+vip@example.com",
+            Cc="ben+x@customers.example",
+        )
+    )
+    assert [one.address for one in item.words.to] == ["support@example.com", "support@example.com"]
+    assert [one.address for one in item.words.cc] == ["ben+x@customers.example"]
+
+
 async def test_an_empty_mail_is_a_row() -> None:
     item = await item_of(b"\r\n\r\n")
     assert isinstance(item, Unreadable) and item.reason == "The mail is empty."
