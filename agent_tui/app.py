@@ -79,10 +79,14 @@ class OneWindow(App[None]):
     def on_mount(self) -> None:
         if self._ticks:
             self.set_interval(1.0, self.tick)
-        self.call_after_refresh(self._start_link)
+        self.call_after_refresh(self._paint_rows)
+
+    def _paint_rows(self) -> None:
+        """The bare window is out: the rows go first, loading the link takes a third of a second in which nothing is painted."""
+        self.workstation.call_after_refresh(self.workstation.call_after_refresh, self._start_link)
 
     def _start_link(self) -> None:
-        """The first frame is out: load the link and run it until the end."""
+        """The rows are out: load the link and run it until the end."""
         self.run_worker(self._run_link(), group="link", exit_on_error=True)
 
     async def _run_link(self) -> None:
