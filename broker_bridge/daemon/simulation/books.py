@@ -1,0 +1,63 @@
+"""What the world saw with its own eyes: what was promised to customers and agents, and what providers were given. The checkers believe this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Spoken:
+    """One inbound item, as its sender knows it."""
+
+    native: str
+    channel: str
+    address: str
+    text: str
+    began_s: float
+    acknowledged_s: float | None = None
+    is_receipt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that a provider accepted for delivery."""
+
+    message: str
+    conversation: str
+    seq: int
+    text: str
+    channel: str
+    at_s: float
+    is_on_time: bool
+    """The bridge that called was alive and waiting when it was accepted."""
+
+
+@dataclass(slots=True)
+class Promised:
+    """A command that an agent was told is done."""
+
+    command: str
+    agent: str
+    verb: str
+    conversation: str
+    message: str | None
+    text: str = ""
+
+
+@dataclass
+class Books:
+    spoken: dict[str, Spoken] = field(default_factory=dict)
+    taken: list[Taken] = field(default_factory=list)
+    repeats: int = 0
+    """Second sends of one key that an idempotent provider dropped."""
+    promised: dict[str, Promised] = field(default_factory=dict)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+    """(agent, verb, code) of refusals that must stand in AUDIT."""
+    silent: list[tuple[str, str]] = field(default_factory=list)
+    """(supervisor, conversation) of silent reads that were answered."""
+    problems: list[str] = field(default_factory=list)
+    """What must not happen and was seen while it happened."""
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1

@@ -1,0 +1,409 @@
+"""One history: a site, its people, its troubles, then calm until nothing moves any more, then the checks. All of it from one seed.
+
+Law: trouble ends after a while, as it does in life; what must hold then is in checkers.py. What is drawn is drawn from the seed alone, so a
+seed that failed fails again (with PYTHONHASHSEED=0, which `broker-bridge simulate` sets: sets of names have no order of their own).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import traceback
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.facts import Entry
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.simulation import checkers, people
+from broker_bridge.daemon.simulation.books import Books
+from broker_bridge.daemon.simulation.fakebus import Sky
+from broker_bridge.daemon.simulation.fakeserver import Server, Stream
+from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, House
+from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
+from broker_bridge.daemon.simulation.people import Terminal
+from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
+from broker_bridge.daemon.wire import BusError, Outgoing
+
+IN_WINDOW_S = 4.0
+"""Shorter than on a real broker, so that the long memory (the fold) is needed."""
+LEASE_TTL_S = 6.0
+SETTLE_S = 150.0
+STILL_S = 2.5
+"""Nothing was written for so long: it is quiet."""
+
+
+@dataclass
+class Outcome:
+    """What became of one seed."""
+
+    seed: int
+    problems: list[str]
+    """Broken promises, one sentence each; empty = all held."""
+    counts: dict[str, int] = field(default_factory=dict)
+    virtual_s: float = 0.0
+    steps: int = 0
+    entries: int = 0
+
+
+class World:
+    """Everything of one history."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.loop = SimLoop(Random(self.random.random()))
+        self.books = Books()
+        self.sky = Sky(self.loop, _server(), Random(self.random.random()))
+        self.clocks: dict[str, float] = {}
+        self.doors: list[Door] = []
+        self.providers = {name: Provider(name, self.loop, self.random, self.books) for name in CHANNELS}
+        for name, provider in self.providers.items():
+            provider.on_taken = lambda out, name=name: people.receipts(self, name, out.message, out.address)  # type: ignore[misc]
+        self.houses: dict[str, House] = {}
+        self.models: dict[str, ReadModel] = {}
+        self.terminals: dict[str, Terminal] = {}
+        self.agents: dict[str, str] = {}
+        """Agent to role."""
+        self.capacity: dict[str, int] = {}
+        self.is_calm = False
+        self.is_over = False
+        self._numbers = itertools.count(1)
+        self._begun: set[asyncio.Task[None]] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    def next_number(self) -> int:
+        return next(self._numbers)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something outside that must come to its end before it is quiet."""
+        task: asyncio.Task[None] = self.loop.create_task(work, context=NOBODY.copy())
+        self._begun.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._begun.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.books.problems.append(f"the simulation itself: {_told(error)}")
+
+    # the history
+
+    def play(self) -> Outcome:
+        logging.disable(logging.CRITICAL)
+        self.loop.set_exception_handler(self._complained)
+        try:
+            asyncio.set_event_loop(None)
+            self.loop.run_until_complete(self._play())
+        except Restless as error:
+            self.books.problems.append(f"no rest: {error}")
+        finally:
+            self.is_over = True
+            self.loop.end()
+            for model in self.models.values():
+                model.close()
+            logging.disable(logging.NOTSET)
+        self.books.counts["stored after all"] = self.sky.stored_after_all
+        log = self.sky.server.streams["LOG"]
+        return Outcome(self.seed, self.books.problems, self.books.counts, self.loop.now, self.loop.steps, log.last_seq)
+
+    def _complained(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, BusError):
+            self.books.problems.append(f"unhandled: {context.get('message')}: {_told(error)}")
+
+    async def _play(self) -> None:
+        random = self.random
+        self._enroll(1 + int(random.random() * 4))
+        for number in range(1 + int(random.random() * 2.3)):
+            self._keepers.append(self.loop.create_task(self._keep_house(f"b{number}", random.random() * 2)))
+        for agent in self.agents:
+            self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
+        for number in range(1 + int(random.random() * 5)):
+            self.begin(people.customer(self, number, _handles(number, random)))
+        await self._trouble(8 + random.random() * 14)
+        self._calm()
+        await self._until_quiet()
+        if not self.books.problems:
+            await checkers.check(self)
+
+    def _enroll(self, number: int) -> None:
+        for place in range(number):
+            agent = f"agent{place}"
+            self.agents[agent] = "supervisor" if place == 3 else "agent"
+            self.capacity[agent] = 1 + int(self.random.random() * 3)
+            enrolled = f.Enrolled(
+                name=agent.title(),
+                public_key="U",
+                role=self.agents[agent],
+                queues=("help",) if self.random.random() < 0.2 else (),
+                capacity=self.capacity[agent],
+            )
+            entry = Entry(at_ms=EPOCH_MS, by="test", facts=(enrolled,))
+            self.sky.server.store([Outgoing(subjects.log("agent", agent), codec.encode(entry))], 0.0)
+
+    # bridges
+
+    async def _keep_house(self, name: str, wait_s: float) -> None:
+        """As a service manager does."""
+        await asyncio.sleep(wait_s)
+        for run in itertools.count(1):
+            model = self.models.get(name) or ReadModel(None)
+            self.models[name] = model
+            house = House(self, name, run, model)
+            self.houses[name] = house
+            ended: asyncio.Future[None] = self.loop.create_future()
+
+            def died(house: House = house, ended: asyncio.Future[None] = ended) -> None:
+                house.bus.end()
+                if not ended.done():
+                    ended.set_result(None)
+
+            house.process.on_death = died
+            task = self.loop.start(house.process, house.run(), house.boot)
+            task.add_done_callback(lambda _, died=died: died(), context=NOBODY.copy())  # type: ignore[misc]
+            await ended
+            house.is_ready = False
+            house.process.kill()
+            self.doors[:] = [door for door in self.doors if door.process is not house.process]
+            self._why(task)
+            self._after_death(name, model)
+            await asyncio.sleep(0.2 + self.random.random() * (1.0 if self.is_calm else 5.0))
+
+    def _why(self, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            self.books.count("bridge killed")
+        elif task.cancelled():
+            self.books.problems.append("a bridge cancelled itself")
+        elif (error := task.exception()) is not None and not _is_of_the_broker(error):
+            self.books.problems.append(f"a bridge ended: {_told(error)}")
+        else:
+            self.books.count("bridge ended")
+
+    def _after_death(self, name: str, model: ReadModel) -> None:
+        """What its disk holds: all that was committed, or, where the machine was lost, nothing."""
+        model._rows.clear()
+        model._db.rollback()
+        if self.random.random() < 0.25:
+            model.close()
+            del self.models[name]
+            self.books.count("read model lost")
+
+    # terminals
+
+    async def _keep_terminal(self, agent: str) -> None:
+        run = 0
+        while True:
+            await asyncio.sleep(self.random.random() * 2)
+            run += 1
+            terminal = Terminal(self, agent, run, is_supervisor=self.agents[agent] == "supervisor")
+            self.terminals[agent] = terminal
+            ended: asyncio.Future[None] = self.loop.create_future()
+
+            def died(terminal: Terminal = terminal, ended: asyncio.Future[None] = ended) -> None:
+                terminal.bus.end()
+                if not ended.done():
+                    ended.set_result(None)
+
+            terminal.process.on_death = died
+            task = self.loop.start(terminal.process, terminal.run(), terminal.process.name)
+            task.add_done_callback(lambda _, died=died: died(), context=NOBODY.copy())  # type: ignore[misc]
+            await ended
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                self.books.problems.append(f"a terminal ended: {_told(error)}")
+            self.books.count("terminal killed")
+
+    # troubles
+
+    async def _trouble(self, seconds: float) -> None:
+        random = self.random
+        end = self.loop.now + seconds
+        kinds = [kind for kind in _TROUBLES if random.random() < 0.45]
+        while self.loop.now < end:
+            await asyncio.sleep(0.2 + random.random() * 3)
+            if kinds:
+                kind = kinds[int(random.random() * len(kinds))]
+                self.books.count(f"trouble {kind}")
+                getattr(self, f"_{kind}")()
+
+    def _some_house(self) -> House | None:
+        ready = [one for one in self.houses.values() if one.is_ready and not one.process.is_dead]
+        return ready[int(self.random.random() * len(ready))] if ready else None
+
+    def _crash(self) -> None:
+        if (house := self._some_house()) is not None:
+            house.process.dies_at = house.process.steps + 1 + int(self.random.random() ** 2 * 3_000)
+
+    def _restart(self) -> None:
+        if (house := self._some_house()) is not None:
+            self.loop.call_soon(house.stop, context=house.process.context)
+
+    def _freeze(self) -> None:
+        if (house := self._some_house()) is not None:
+            self.loop.hold(house.process, 0.5 + self.random.random() * 11)
+
+    def _clock(self) -> None:
+        if (house := self._some_house()) is not None:
+            self.clocks[house.name] = self.random.uniform(-20, 20)
+
+    def _cut(self) -> None:
+        found = self.sky.connections
+        if found:
+            found[int(self.random.random() * len(found))].cut()
+
+    def _stall(self) -> None:
+        found = self.sky.connections
+        if found:
+            found[int(self.random.random() * len(found))].stall(1 + self.random.random() * 8)
+
+    def _outage(self) -> None:
+        if not self.sky.is_down:
+            self.sky.go_down()
+            self.loop.call_later(0.3 + self.random.random() * 7, self.sky.come_back, context=NOBODY)
+
+    def _weather(self) -> None:
+        weather, random = self.sky.weather, self.random
+        weather.slow = random.random() * 0.3
+        weather.mute = random.random() * 0.15
+        weather.busy = random.random() * 0.3
+        weather.drop = random.random() * 0.1
+
+    def _full(self) -> None:
+        stream = self.sky.server.streams[("IN", "LOG")[int(self.random.random() * 2)]]
+        stream.is_full = True
+        self.loop.call_later(self.random.random() * 4, lambda: setattr(stream, "is_full", False), context=NOBODY)
+
+    def _moods(self) -> None:
+        for provider in self.providers.values():
+            mood, random = provider.mood, self.random
+            mood.refuses = random.random() * 0.3
+            mood.uncertain = random.random() * 0.2
+            mood.hangs = random.random() * 0.1
+            mood.loses = random.random() * 0.1
+            mood.late = random.random() * 0.2
+
+    def _logoff(self) -> None:
+        agents = list(self.terminals.values())
+        if agents:
+            agents[int(self.random.random() * len(agents))].process.kill()
+
+    def _doze(self) -> None:
+        agents = list(self.terminals.values())
+        if agents:
+            self.loop.hold(agents[int(self.random.random() * len(agents))].process, 1 + self.random.random() * 20)
+
+    def _calm(self) -> None:
+        self.is_calm = True
+        self.sky.weather.calm()
+        for stream in self.sky.server.streams.values():
+            stream.is_full = False
+        for provider in self.providers.values():
+            provider.mood.calm()
+        if self.sky.is_down:
+            self.sky.come_back()
+
+    # rest
+
+    async def _until_quiet(self) -> None:
+        log = self.sky.server.streams["LOG"]
+        end = self.loop.now + SETTLE_S
+        still_since, seen = self.loop.now, -1
+        while self.loop.now < end:
+            await asyncio.sleep(0.5)
+            if log.last_seq != seen or self._unrest():
+                still_since, seen = self.loop.now, log.last_seq
+            elif self.loop.now - still_since >= STILL_S:
+                return
+        self.books.problems.append(f"no rest: {self._unrest() or 'entries without end'}")
+
+    def _unrest(self) -> str:
+        """What is still under way, or nothing."""
+        if self._begun:
+            return f"{len(self._begun)} customers are not acknowledged"
+        if not all(durable.is_done for durable in self.sky.server.durables.values()):
+            return "IN holds items that are not acknowledged"
+        head = self.sky.server.streams["LOG"].last_seq
+        for house in self.houses.values():
+            if not house.is_ready or house.process.held_until > self.loop.now:
+                return f"{house.boot} is not up"
+            if house.follower.position != head:
+                return f"{house.boot} follows at {house.follower.position} of {head}"
+            if house.model.count("out_channel <> ''"):
+                return "replies without an end"
+        for terminal in self.terminals.values():
+            if terminal.process.held_until > self.loop.now or terminal.process.is_dead:
+                return f"{terminal.process.name} sleeps"
+        return ""
+
+
+_TROUBLES = (
+    "crash",
+    "crash",
+    "restart",
+    "freeze",
+    "clock",
+    "cut",
+    "stall",
+    "outage",
+    "weather",
+    "weather",
+    "full",
+    "moods",
+    "moods",
+    "logoff",
+    "doze",
+)
+
+
+def _server() -> Server:
+    server = Server()
+    server.add(Stream("LOG", "cc.log."))
+    server.add(Stream("IN", "cc.in.", window_s=IN_WINDOW_S))
+    server.add(Stream("DEAD", "cc.dead."))
+    server.add(Stream("AUDIT", "cc.audit."))
+    for bucket in ("home", "presence", "drafts", "keys"):
+        server.add(Stream(f"KV_{bucket}", f"$KV.{bucket}.", newest_only=True))
+    server.add(Stream("KV_leases", "$KV.leases.", newest_only=True, ttl_s=LEASE_TTL_S))
+    for lane in range(LANES):
+        server.add_durable(f"in-{lane:02}", "IN", f".{lane}", 30.0)
+    return server
+
+
+def _addresses() -> dict[str, list[str]]:
+    """Addresses whose handles lie on the lanes that there are."""
+    found: dict[str, list[str]] = {name: [] for name in CHANNELS}
+    for name, addresses in found.items():
+        for number in itertools.count():
+            address = f"{name}{number}"
+            if ids.partition(ids.handle_id(HANDLE_KEY, name, "", address)) < LANES:
+                addresses.append(address)
+            if len(addresses) == 20:
+                break
+    return found
+
+
+_ADDRESSES = _addresses()
+
+
+def _handles(number: int, random: Random) -> list[tuple[str, str]]:
+    channels = list(CHANNELS)
+    chosen = channels if random.random() < 0.3 else [channels[int(random.random() * len(channels))]]
+    return [(channel, _ADDRESSES[channel][number]) for channel in chosen]
+
+
+def _told(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-1_500:]
+
+
+def _is_of_the_broker(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_of_the_broker(one) for one in error.exceptions)
+    return isinstance(error, BusError)
+
+
+def play(seed: int) -> Outcome:
+    """One history."""
+    return World(seed).play()
