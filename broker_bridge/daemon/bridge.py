@@ -23,6 +23,7 @@ from broker_bridge.core.wishes import House
 from broker_bridge.daemon import config, lastboot, streams
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
+from broker_bridge.daemon.broker import BrokerError
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.config import Config
@@ -111,6 +112,7 @@ class Bridge:
         if freed:
             log.info("leases of the last run freed", extra={"count": freed})
         self.sealer = Sealer(self._site_key, buckets["keys"])
+        await self.sealer.check()
         self.model = ReadModel(self.settings.state_dir / "readmodel.sqlite")
         self.model.begin_with(await self.bus.stream_created("LOG"))
         self.states = States(self.model, self.sealer, self.bus)
@@ -299,6 +301,7 @@ class Bridge:
             now_ms=now_ms,
             sleep=asyncio.sleep,
             random=random.random,
+            is_gone=lambda name: self.router.is_leader and self.settings.channel(name) is None,
         )
         self.duties = Duties(
             bus=self.bus,
@@ -364,7 +367,11 @@ class Bridge:
         routes = [route for one in self._routes.values() for route in one.channel.routes()]
         crew.create_task(self.web.run(routes, health, metrics), name="web")
         self.duties.start(crew)
-        await self.audit.record("start", self.boot)
+        try:
+            await self.audit.record("start", self.boot)
+        except BusError as error:
+            # A full AUDIT refuses what needs a record, one by one; it must not keep customers out.
+            log.error("start not recorded", extra={"error": type(error).__name__})
         return service
 
     def stop(self) -> None:
@@ -425,8 +432,15 @@ class Bridge:
         while True:
             await self._agents_changed.wait()
             self._agents_changed.clear()
-            if self.on_agents is not None:
+            if self.on_agents is None:
+                continue
+            try:
                 await self.on_agents()
+            except (BrokerError, OSError) as error:
+                # The embedded broker is just being started again: who may sign in is told once it is back.
+                log.warning("agents not told to the broker", extra={"error": type(error).__name__})
+                await asyncio.sleep(1.0)
+                self._agents_changed.set()
 
 
 class _Stopped(Exception):

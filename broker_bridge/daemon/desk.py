@@ -195,10 +195,9 @@ class Desk:
         state = self._reading.state(request.conversation)
         if not rules.may_read(state, actor):
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-        if request.silent:
-            if not actor.is_supervisor:
-                await self._audit.refused(actor.agent, "thread", "denied")
-                return refuse("denied", "Silent reading is for supervisors.")
+        if request.silent and not actor.is_supervisor:
+            await self._audit.refused(actor.agent, "thread", "denied")
+            return refuse("denied", "Silent reading is for supervisors.")
         await self._read(state, actor)
         draft = await self._drafts.load(actor.agent, request.conversation) if request.before is None else None
         page = self._reading.page(request.conversation, request.before, request.limit, actor)

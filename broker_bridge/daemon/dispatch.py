@@ -17,7 +17,7 @@ from broker_bridge.channel import Capabilities, Channel, Outbound, SendFailure, 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import opened
-from broker_bridge.core import outbound
+from broker_bridge.core import delivery, outbound
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.delivery import Outgoing
 from broker_bridge.daemon import crash
@@ -25,6 +25,7 @@ from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.states import CONV, Cell, States
+from broker_bridge.daemon.wire import BusError
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,10 @@ class Dispatch:
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
+        is_gone: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`boot`: names this run of this bridge in claims."""
+        """`boot`: names this run of this bridge in claims. `is_gone`: a channel is configured no more, and that is ours to see to."""
+        self._is_gone = is_gone
         self._routes = routes
         self._writer = writer
         self._states = states
@@ -111,6 +114,15 @@ class Dispatch:
                 for conversation in found:
                     self.wake(conversation)
 
+    def look_at_gone(self) -> None:
+        """See to channels that are configured no more: their replies fail aloud instead of waiting for ever."""
+        for (channel,) in self._model.db.execute(
+            "SELECT DISTINCT out_channel FROM conversation WHERE out_channel <> ''"
+        ).fetchall():
+            if channel not in self._routes and self._is_gone(channel):
+                for conversation in self._model.ids("out_channel <> '' AND out_channel = ?", (channel,), 100_000):
+                    self.wake(conversation)
+
     async def run(self) -> None:
         """Send until cancelled."""
         async with asyncio.TaskGroup() as crew:
@@ -147,6 +159,15 @@ class Dispatch:
             state: Conversation = self._states.cell(CONV, conversation).state
             out = state.next_out()
             route = self._routes.get(out.fact.channel) if out else None
+            if out is not None and route is None and self._is_gone(out.fact.channel):
+                if out.state == delivery.SENDING and self._now_ms() <= out.deadline_ms:
+                    return out.deadline_ms + 1
+                async with self._writer.hold((CONV, conversation)) as cells:
+                    await self._writer.decide(
+                        cells, "", functools.partial(_abandoned, cells[0], self._boot, self._now_ms())
+                    )
+                self.failed[out.fact.channel] += 1
+                continue
             if out is None or route is None or not route.is_held or self.is_draining:
                 return None
             step, out, at_ms = outbound.next_step(state, route.capabilities.idempotent_send, self._now_ms())
@@ -245,8 +266,10 @@ class Dispatch:
                 async with self._writer.hold((CONV, conversation)) as cells:
                     await self._writer.decide(cells, "", functools.partial(_outcome, cells[0], fact, self._now_ms()))
                 return
-            except Overloaded:
-                log.warning("outcome waits for the log", extra={"conversation": conversation})
+            except (Overloaded, BusError) as error:
+                log.warning(
+                    "outcome waits for the log", extra={"conversation": conversation, "error": type(error).__name__}
+                )
                 await self._sleep(1.0)
 
     def _outbound(self, state: Conversation, out: Outgoing) -> Outbound:
@@ -284,3 +307,21 @@ def _outcome(cell: Cell, fact: f.ConversationFact, now_ms: int) -> tuple[dict[in
     if isinstance(fact, (f.SendFailed, f.SendUnknown)) and state.is_superseded(fact.message, fact.attempt):
         return {}, None
     return {0: (Entry(at_ms=now_ms, by="dispatch", facts=(fact,)), state.customer)}, None
+
+
+def _abandoned(cell: Cell, boot: str, now_ms: int) -> tuple[dict[int, tuple[Entry, str]], None]:
+    """The end of the oldest reply, whose channel is no longer set up: failed if it never left, else unknown."""
+    state: Conversation = cell.state
+    out = state.next_out()
+    if out is None:
+        return {}, None
+    reason = f"the channel {out.fact.channel} is no longer set up; choose another one and write it again"
+    facts: tuple[f.ConversationFact, ...]
+    if out.state == delivery.SENDING:
+        facts = (f.SendUnknown(message=out.fact.message, attempt=out.attempt, reason=reason),)
+    else:
+        # Claimed and given up at once: what waits can only fail as an attempt.
+        claim = f.Sending(message=out.fact.message, attempt=out.attempt + 1, deadline_ms=now_ms, bridge=boot)
+        end = f.SendFailed(message=claim.message, attempt=claim.attempt, code="misconfigured", reason=reason)
+        facts = (claim, end)
+    return {0: (Entry(at_ms=now_ms, by="dispatch", facts=facts), state.customer)}, None

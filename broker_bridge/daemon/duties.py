@@ -135,6 +135,7 @@ class Duties:
 
     async def _leader_gained(self, _name: str) -> None:
         self._router.is_leader = True
+        self._dispatch.look_at_gone()
 
     async def _leader_lost(self, _name: str) -> None:
         self._router.is_leader = False

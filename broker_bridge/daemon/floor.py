@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 
-from broker_bridge.contract.ids import AgentId, ConversationId
+from broker_bridge.contract.ids import AgentId, ConversationId, QueueId
 from broker_bridge.core.conversation import OWNED, QUEUED, Conversation
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.readmodel import ReadModel
@@ -22,8 +23,8 @@ class Floor:
         self._places: dict[ConversationId, tuple[AgentId, ...]] = {}
         """Who has a place taken by it: its owner, and whom it is offered to."""
         self.load: Counter[AgentId] = Counter()
-        self._waiting: dict[ConversationId, int] = {}
-        """Queued without an offer, and since when somebody waits (ms)."""
+        self._waiting: dict[ConversationId, tuple[int, QueueId]] = {}
+        """Queued without an offer: since when somebody waits (ms), and in which queue."""
         self._rings_until: dict[ConversationId, int] = {}
 
     def load_all(self, model: ReadModel, states: States) -> None:
@@ -53,7 +54,7 @@ class Floor:
             self._places[state.id] = places
             self.load.update(places)
         if state.status == QUEUED and state.offer is None:
-            self._waiting[state.id] = state.waiting_since_ms or state.queued_ms
+            self._waiting[state.id] = (state.waiting_since_ms or state.queued_ms, state.queue)
         else:
             self._waiting.pop(state.id, None)
         if state.offer is not None:
@@ -65,9 +66,11 @@ class Floor:
     def has_waiting(self) -> bool:
         return bool(self._waiting)
 
-    def first_waiting(self, most: int) -> list[ConversationId]:
-        """Those who wait longest, first."""
-        return heapq.nsmallest(most, self._waiting, key=lambda name: (self._waiting[name], name))
+    def first_waiting(self, most: int, serves: Callable[[QueueId], bool]) -> list[ConversationId]:
+        """Those who wait longest, first, of the queues that somebody `serves`: a long line for nobody starves no other."""
+        served = {queue: serves(queue) for queue in {queue for _, queue in self._waiting.values()}}
+        line = (name for name, (_, queue) in self._waiting.items() if served[queue])
+        return heapq.nsmallest(most, line, key=lambda name: (self._waiting[name], name))
 
     def rung_out(self, now_ms: int) -> list[ConversationId]:
         """Conversations whose offer is over."""

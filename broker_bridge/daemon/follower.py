@@ -22,10 +22,12 @@ from broker_bridge.daemon import crash
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CONV, CUST, KINDS, Cell, States, encode_state
+from broker_bridge.daemon.wire import BusError
 
 log = logging.getLogger(__name__)
 
 GROUP = 256
+KEY_PAUSE_S = 0.2
 
 
 class LogItem(Protocol):
@@ -108,28 +110,31 @@ class Follower:
         """Apply one group and commit it with its position."""
         news: list[News] = []
         touched: dict[tuple[str, str], Cell] = {}
+        position = self.position
         for item in items:
-            if item.seq <= self.position:
+            if item.seq <= position:
                 continue
             applied = await self._apply(item)
             if applied is not None:
                 news.append(applied)
                 if applied.kind in KINDS:
                     touched[applied.kind, applied.name] = applied.cell
-            self.position = item.seq
+            position = item.seq
         for (kind, name), cell in touched.items():
             self._model.keep(kind, name, cell.state.seq, encode_state(cell.state), cell.blocked)
             if kind == CONV:
                 self._model.keep_conversation(cell.state)
         crash.point("in.applied")
-        self._model.commit(self.position)
+        self._model.commit(position)
+        # Not earlier: whoever asks for this position reads lists that are written at the end of the group.
+        self.position = position
         for listener in self._listeners:
             listener(news)
 
     async def _apply(self, item: LogItem) -> News | None:
         kind, _, name = item.subject.removeprefix("cc.log.").partition(".")
         try:
-            entry = self._states.written(item.seq) or await self._sealer.open_entry(codec.entry(item.body))
+            entry = self._states.written(item.seq) or await self._opened(item)
         except codec.Malformed as error:
             self.unreadable += 1
             log.error("entry could not be read", extra={"seq": item.seq, "kind": kind, "error": str(error)[:200]})
@@ -153,6 +158,16 @@ class Follower:
         elif kind == CUST and any(isinstance(fact, f.Erased) for fact in entry.facts):
             self._sealer.forget(name)
         return News(kind, name, item.seq, entry, cell)
+
+    async def _opened(self, item: LogItem) -> Entry:
+        """The entry in the clear, as soon as its key can be had: a broker that is away must not end the following. Raises Malformed."""
+        entry = codec.entry(item.body)
+        while True:
+            try:
+                return await self._sealer.open_entry(entry)
+            except BusError as error:
+                log.warning("following waits", extra={"seq": item.seq, "error": type(error).__name__})
+                await asyncio.sleep(KEY_PAUSE_S)
 
     def _add_items(self, state: Conversation, entry: Entry, seq: int) -> None:
         for place, fact in enumerate(entry.facts):

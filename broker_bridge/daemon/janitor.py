@@ -58,7 +58,8 @@ class Janitor:
             if self._is_leader():
                 try:
                     await self.sweep()
-                except BusError as error:
+                except (BusError, codec.Malformed) as error:
+                    # Malformed: a newer bridge counts in words of its own; it sweeps too.
                     log.warning("sweep put off", extra={"error": type(error).__name__})
 
     async def sweep(self) -> int:

@@ -36,7 +36,6 @@ class ReadModel:
         self.path = path
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = self._open_or_make()
         self._rows: defaultdict[str, list[tuple[object, ...]]] = defaultdict(list)
         """Rows of the follower's group that SQLite has not been given yet, by statement; whoever reads gives them first."""
@@ -58,6 +57,11 @@ class ReadModel:
             self._db.executemany(statement, values)
 
     def _open(self) -> sqlite3.Connection:
+        if self.path is not None:
+            # Beforehand: SQLite would make it as the umask says, and its journals take after it.
+            descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
+            os.fchmod(descriptor, 0o600)
+            os.close(descriptor)
         db = sqlite3.connect(self.path or ":memory:", isolation_level="DEFERRED", timeout=10.0)
         db.execute("PRAGMA journal_mode = WAL")
         # A lost tail is read again from LOG, so no sync at each commit.

@@ -124,11 +124,16 @@ class Router:
         if not self._floor.has_waiting:
             return
         candidates = {one.agent: one for one in self._candidates()}
-        if not any(one.is_ready and one.load < one.capacity for one in candidates.values()):
+        free = [one for one in candidates.values() if one.is_ready and one.load < one.capacity]
+        if not free:
             return
+
+        def serves(queue: str) -> bool:
+            return any(not one.queues or queue in one.queues for one in free)
+
         async with asyncio.TaskGroup() as crew:
             # Chosen one after the other, appended together: the offers of a round are one write to disk.
-            for name in self._floor.first_waiting(MOST_A_ROUND):
+            for name in self._floor.first_waiting(MOST_A_ROUND, serves):
                 state: Conversation = self._states.cell(CONV, name).state
                 if state.status != QUEUED or state.offer is not None:
                     continue
@@ -186,4 +191,6 @@ class Router:
             except Blocked:
                 # Read-only here; the others must not wait behind it.
                 return False
+            # Not only when the follower comes to it: the next round must not give the same place away again.
+            self._floor.saw(cells[0].state)
         return is_done

@@ -20,7 +20,9 @@ from broker_bridge.daemon.bridge import Bridge
 from broker_bridge.daemon.broker import Broker, BrokerError, BrokerSettings
 from broker_bridge.daemon.bus import Bus, BusError, Refused
 from broker_bridge.daemon.config import Config
+from broker_bridge.daemon.loops import loop_factory
 from broker_bridge.daemon.metrics import CONTENT_TYPE, Metrics
+from broker_bridge.daemon.seal import WrongSiteKey
 from broker_bridge.daemon.secrets import Secrets, kept, site_key
 from broker_bridge.daemon.streams import Unfit
 from broker_bridge.daemon.vitals import Vitals
@@ -119,7 +121,7 @@ async def _work(config: Config, secrets: Secrets, key: bytes, seed: str, embedde
         bridge = Bridge(config, secrets, key, bus)
         try:
             await bridge.open(_progress)
-        except Unfit as error:
+        except (Unfit, WrongSiteKey) as error:
             return _say(str(error), CONFIG)
         except OSError as error:
             return _say(
@@ -209,4 +211,5 @@ def _say(sentence: str, code: int) -> int:
 
 def main(config: Config) -> int:
     """Run the bridge of this configuration; gives the exit code. Raises SecretError."""
-    return asyncio.run(serve(config))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(serve(config))

@@ -29,6 +29,8 @@ from broker_bridge.daemon.wire import BusError, LostRace, Rejected, Unknown
 CACHED_KEYS = 20_000
 KEYS_AT_ONCE = 256
 NONCE_BYTES = 12
+PROOF = "site"
+"""A data key that seals nothing: it opens under the site's key alone."""
 ERASED = Words(is_erased=True)
 
 
@@ -42,6 +44,10 @@ class KeyBucket(Protocol):
     async def create_all(self, values: Mapping[str, bytes]) -> None: ...
 
     async def delete(self, key: str, revision: int | None = None) -> None: ...
+
+
+class WrongSiteKey(ValueError):
+    """The key does not open what this site has sealed."""
 
 
 def derive(site_key: bytes, purpose: str) -> bytes:
@@ -61,6 +67,14 @@ class Sealer:
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._fresh: deque[tuple[str, bytes, asyncio.Future[None]]] = deque()
         self._is_creating = False
+
+    async def check(self) -> None:
+        """Whether this is the key that the site began with.
+
+        Raises:
+            WrongSiteKey: it is not. BusError: nobody can say now.
+        """
+        await self.key(PROOF, create=True)
 
     async def key(self, name: str, *, create: bool = False) -> AESGCM | None:
         """The data key of a customer or a day; None if it does not exist (any more)."""
@@ -89,7 +103,7 @@ class Sealer:
         try:
             plain = self._wrap.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], name.encode())
         except InvalidTag as error:
-            raise ValueError(
+            raise WrongSiteKey(
                 "the site key does not open the data keys: it is not the key this site began with"
             ) from error
         return self._keep(name, AESGCM(plain))
@@ -230,5 +244,6 @@ def _open(sealed: Sealed, key: AESGCM | None) -> Words:
     try:
         plain = key.decrypt(sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:], sealed.key.encode())
         return codec.words(plain)
-    except (InvalidTag, codec.Malformed):
+    except (InvalidTag, ValueError, codec.Malformed):
+        # ValueError: a box too short for its nonce.
         return ERASED

@@ -63,4 +63,8 @@ class Signals:
             if way is None or route is None or not route.is_held or not route.capabilities.has_typing:
                 continue
             if state.owner == word.who:
-                await route.channel.show_typing(way.address, self._staff.name_of(word.who), word.on)
+                try:
+                    await route.channel.show_typing(way.address, self._staff.name_of(word.who), word.on)
+                except Exception:
+                    # The outermost loop of this: a mark that one channel cannot show must not end the bridge.
+                    log.exception("typing not shown", extra={"channel": way.channel})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker_bridge.channel import Capabilities
@@ -97,6 +97,10 @@ class Bucket:
         if key in self.values:
             raise LostRace("there is a value")
         return await self.put(key, value)
+
+    async def create_all(self, values: Mapping[str, bytes]) -> None:
+        for key, value in values.items():
+            await self.create(key, value)
 
     async def put(self, key: str, value: bytes) -> int:
         self.values[key] = value

@@ -1,0 +1,287 @@
+"""What must not end the bridge, be done twice or be forgotten: found by asking of each await what happens if it fails."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker_bridge.channel import Capabilities, Channel, Outbound
+from broker_bridge.contract import codec
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.words import Words
+from broker_bridge.daemon.attention import Word
+from broker_bridge.daemon.dispatch import Dispatch, Route
+from broker_bridge.daemon.floor import Floor
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.router import Router
+from broker_bridge.daemon.seal import Sealer, WrongSiteKey
+from broker_bridge.daemon.signals import Signals
+from broker_bridge.daemon.staff import Presence
+from broker_bridge.daemon.states import CONV
+from broker_bridge.daemon.wire import Outgoing, Rejected, Stored, Unknown
+from tests.daemon.small_house import Bucket, Log, Small
+from tests.until import until
+
+
+async def test_the_follower_outlives_a_broker_that_is_away_while_a_key_is_fetched() -> None:
+    small = Small()
+    sealed = await small.sealer.seal(Words(text="hello", name="Anna"), "cust-case1")
+    small.log.put(
+        "conv",
+        "case1",
+        f.Received(message="m", item="i", handle="h", channel="support", channel_kind="email", words=sealed),
+    )
+    small.sealer.forget("cust-case1")
+    small.keys.trouble = [Unknown("the connection was lost")]
+    async with asyncio.timeout(10.0):
+        await small.catch_up()
+    assert small.states.cell(CONV, "case1").state.text == "hello"
+
+
+async def test_nobody_is_told_a_position_whose_rows_are_not_there_yet() -> None:
+    """`min` promises that an answer knows of everything up to it: lists are written at the end of a group."""
+    small = Small()
+    for case in ("case1", "case2"):
+        small.case(case)
+    sealed = await small.sealer.seal(Words(text="hello"), "cust-case3")
+    small.log.put(
+        "conv",
+        "case3",
+        f.Received(message="m", item="i", handle="h", channel="support", channel_kind="email", words=sealed),
+    )
+    small.sealer.forget("cust-case3")
+    seen: list[tuple[int, int]] = []
+    asked = small.keys.get
+
+    async def get(key: str) -> tuple[bytes, int] | None:
+        seen.append((small.follower.position, small.model.count("status = 'queued'")))
+        return await asked(key)
+
+    small.keys.get = get  # type: ignore[method-assign]
+    await small.catch_up()
+    assert seen == [(0, 0)]
+    assert small.follower.position == 3
+
+
+def test_half_a_group_is_not_kept_when_the_read_model_is_closed(tmp_path: Path) -> None:
+    model = ReadModel(tmp_path / "model.sqlite")
+    model.add_counted("support", 5, 0)
+    model.index_words("case1", "hello world")
+    model.close()
+    again = ReadModel(tmp_path / "model.sqlite")
+    assert again.position == 0
+    assert again.db.execute("SELECT COUNT(*) FROM counted").fetchone() == (0,)
+    assert again.search("hello", 5) == []
+    again.close()
+
+
+@pytest.mark.parametrize("version", ["", "0"])
+def test_the_read_model_is_for_its_owner_alone_however_it_was_made(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "model.sqlite"
+    path.touch(0o644)
+    path.chmod(0o644)
+    model = ReadModel(path)
+    if version:
+        model.set_meta("version", version)
+        model.db.commit()
+        model.close()
+        model = ReadModel(path)
+    model.index_words("case1", "hello world")
+    model.commit(1)
+    modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir()}
+    model.close()
+    assert set(modes.values()) == {0}, modes
+
+
+async def test_a_site_key_that_is_not_this_sites_is_told_at_the_start() -> None:
+    keys = Bucket()
+    await Sealer(b"k" * 32, keys).check()
+    await Sealer(b"k" * 32, keys).check()
+    with pytest.raises(WrongSiteKey):
+        await Sealer(b"x" * 32, keys).check()
+
+
+class Provider:
+    """A channel; `send` says how many calls it saw."""
+
+    name = "support"
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, out: Outbound) -> str:
+        self.sent.append(out.message)
+        return ""
+
+    async def show_typing(self, address: str, name: str, on: bool) -> None:
+        raise RuntimeError("a bug of one channel")
+
+
+def route(provider: Any, **can: Any) -> Route:
+    found = Route(provider, Capabilities(word="mail", has_typing=True, send_timeout_s=5.0, **can))
+    found.is_held = True
+    return found
+
+
+async def test_a_channel_that_cannot_show_typing_ends_nothing() -> None:
+    small = Small()
+    small.enroll("ann")
+    small.case("case1")
+    small.log.put("conv", "case1", f.Accepted(agent="ann", epoch=1))
+    await small.catch_up()
+    provider: Any = Provider()
+    signals = Signals(
+        routes={"support": route(provider)},
+        home=small.home,
+        attention=small.attention,
+        reading=small.reading,
+        staff=small.staff,
+    )
+    running = asyncio.create_task(signals.run())
+    signals.heard("cc.sig.typing.0", codec.encode(Word(conversation="case1", who="ann", what="typing")))
+    await until(lambda: signals._typed.empty())
+    await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+
+
+class Forgetful(Log):
+    """Stores, and loses its answer as often as `lost` says; refuses outright where `refused` says."""
+
+    def __init__(self, lost: str = "", refused: str = "") -> None:
+        super().__init__()
+        self.lost = lost.encode()
+        self.refused = refused.encode()
+
+    async def publish_batch(self, msgs: Any, timeout_s: float = 10.0) -> Stored:
+        if self.refused and any(self.refused in msg.body for msg in msgs):
+            self.refused = b""
+            raise Rejected(10999, "not now")
+        stored = await super().publish_batch(msgs)
+        if self.lost and any(self.lost in msg.body for msg in msgs):
+            self.lost = b""
+            raise Unknown("no answer")
+        return stored
+
+    async def publish(self, msg: Outgoing, timeout_s: float = 5.0) -> Stored:
+        return await self.publish_batch([msg])
+
+
+def dispatching(small: Small, provider: Channel, **more: Any) -> Dispatch:
+    return Dispatch(
+        routes={"support": route(provider)},
+        writer=small.writer,
+        states=small.states,
+        model=small.model,
+        name_of=str,
+        boot="boot",
+        now_ms=small.now,
+        sleep=lambda _: asyncio.sleep(0),
+        random=lambda: 0.0,
+        **more,
+    )
+
+
+async def replied(log: Log, channel: str = "support") -> Small:
+    small = Small(log=log)
+    small.case("case1")
+    small.log.put(
+        "conv",
+        "case1",
+        f.Accepted(agent="ann", epoch=1),
+        f.Replied(
+            message="reply",
+            agent="ann",
+            channel=channel,
+            channel_kind="email",
+            handle="h",
+            words=Words(text="yes", address="anna@example.se"),
+        ),
+    )
+    await small.catch_up()
+    return small
+
+
+@pytest.mark.parametrize("log", [Forgetful(lost='"sending"'), Forgetful(refused='"sent"'), Forgetful(lost='"sent"')])
+async def test_a_reply_is_sent_once_and_said_to_be_sent_though_the_broker_stumbles(log: Log) -> None:
+    small = await replied(log)
+    provider: Any = Provider()
+    dispatch = dispatching(small, provider)
+    writing = asyncio.create_task(small.writer.run())
+    working = asyncio.create_task(dispatch.run())
+    try:
+        dispatch.wake("case1")
+        await until(lambda: small.states.cell(CONV, "case1").state.delivery_of("reply") == "sent", bound_s=5.0)
+        assert provider.sent == ["reply"]
+    finally:
+        working.cancel()
+        writing.cancel()
+
+
+async def test_a_reply_of_a_channel_that_is_no_longer_set_up_fails_aloud() -> None:
+    small = await replied(Log(), channel="abolished")
+    provider: Any = Provider()
+    dispatch = dispatching(small, provider, is_gone=lambda name: name == "abolished")
+    writing = asyncio.create_task(small.writer.run())
+    working = asyncio.create_task(dispatch.run())
+    try:
+        dispatch.look_at_gone()
+        await until(lambda: small.states.cell(CONV, "case1").state.delivery_of("reply") == "failed", bound_s=5.0)
+        assert provider.sent == []
+    finally:
+        working.cancel()
+        writing.cancel()
+
+
+def routing(small: Small) -> Router:
+    floor = Floor()
+    floor.load_all(small.model, small.states)
+    small.follower.listen(floor.noticed)
+    router = Router(
+        writer=small.writer,
+        states=small.states,
+        model=small.model,
+        staff=small.staff,
+        floor=floor,
+        offer_timeout_s=20,
+        now_ms=small.now,
+        sleep=lambda _: asyncio.sleep(0),
+    )
+    router.is_leader = True
+    return router
+
+
+async def test_nobody_is_offered_more_than_their_places_though_the_follower_lags() -> None:
+    small = Small()
+    small.enroll("ann")
+    for number in range(20):
+        small.case(f"case{number}")
+    await small.catch_up()
+    small.staff._presence["ann"] = Presence(state="ready", heard_ms=small.now())
+    router = routing(small)
+    writing = asyncio.create_task(small.writer.run())
+    try:
+        for _ in range(5):
+            await router._offer()
+        offered = [name for name in (f"case{n}" for n in range(20)) if small.states.cell(CONV, name).state.offer]
+        assert len(offered) == 6
+    finally:
+        writing.cancel()
+
+
+async def test_a_long_line_for_one_queue_does_not_starve_another() -> None:
+    small = Small()
+    small.enroll("ann", queues=("late",))
+    for number in range(520):
+        small.case(f"case{number}", queue="orders")
+    small.case("other", queue="late")
+    await small.catch_up()
+    small.staff._presence["ann"] = Presence(state="ready", heard_ms=small.now())
+    router = routing(small)
+    writing = asyncio.create_task(small.writer.run())
+    try:
+        await router._offer()
+        assert small.states.cell(CONV, "other").state.offer is not None
+    finally:
+        writing.cancel()
