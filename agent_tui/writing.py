@@ -6,7 +6,20 @@ key comes here. Loaded after the first paint: the text area is a tenth of the st
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import cast
+
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.widgets import TextArea
+
+
+class _Chord(StrEnum):
+    ALT_ENTER = "alt+enter"
+
+
+# Terminals without the extended keyboard protocol (xterm, tmux, most over SSH) send escape and return for alt+enter. The
+# library knows the pair only as a plain return (8.2.8), and in a mail that breaks the line instead of sending.
+cast(dict[str, object], ANSI_SEQUENCES_KEYS)["\x1b\r"] = (_Chord.ALT_ENTER,)
 
 
 class Writing(TextArea):

@@ -178,6 +178,10 @@ class Workstation(Screen[None]):
         name = self.keys.bindings(*places).get(key)
         if name is None or (name == "read_new" and not self.desk.is_at_top):
             return False
+        writing = self.desk.writing
+        if writing is not None and self.focused is writing:
+            # Letters typed just before are still on their way to the text area: the key acts after them.
+            return name in acts.ACTS and writing.call_later(acts.do, self, name)
         return acts.do(self, name)
 
     def tick(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from agent_tui.app import OneWindow
@@ -132,6 +133,29 @@ async def test_mail_breaks_the_line_with_enter_and_sends_with_alt_enter(tmp_path
         reply = await it.posted(c.Reply)
         assert reply.text == "Dear Søren\nx"
         assert reply.cc == scenes.SOREN_REACH[0].cc and reply.in_reply_to == "m-21"
+
+
+async def test_what_was_typed_just_before_enter_is_sent_whole(tmp_path: Path) -> None:
+    words = "With Gold the first two withdrawals a month are free."
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        await it.press("r")
+        for letter in words:
+            it.app.post_message(events.Key(letter, letter))
+        it.app.post_message(events.Key("enter", "\r"))
+        for letter in "And":
+            it.app.post_message(events.Key(letter, letter))
+        assert (await it.posted(c.Reply)).text == words
+        await until(lambda: it.draft == "And")
+
+
+def test_escape_and_return_is_alt_enter_where_the_terminal_knows_no_better() -> None:
+    from textual._xterm_parser import XTermParser
+
+    import agent_tui.writing  # noqa: F401
+
+    keys = [event.key for event in XTermParser().feed("\x1b\r") if isinstance(event, events.Key)]
+    assert keys == ["alt+enter"]
 
 
 async def test_a_note_goes_to_colleagues_only(tmp_path: Path) -> None:
