@@ -27,7 +27,7 @@ from broker_bridge.daemon.logwriter import TRIES, Appends, Blocked, LogWriter, O
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CONV, CUST, HAND, Cell, States
-from broker_bridge.daemon.wire import BusError, Outgoing
+from broker_bridge.daemon.wire import BusError, Outgoing, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -188,6 +188,7 @@ class Clerk:
                         return {}, None
                     return {0: (Entry(at_ms=self._now_ms(), by="clerk", facts=facts), state.customer)}, None
 
+                crash.point("in.before_log")
                 await self._writer.decide(cells, "", decision)
         except (_NotTogether, Blocked, Overloaded, BusError):
             return False
@@ -195,6 +196,7 @@ class Clerk:
             # As in `_apply_until_done`: a bug must not stop the lane; one by one it is found out whose it is.
             log.exception("items failed together", extra={"seq": items[0][0].seq})
             return False
+        crash.point("in.logged")
         for item, stored in items:
             self.stored[stored.channel] += 1
             await item.ack()
@@ -217,7 +219,7 @@ class Clerk:
         while True:
             try:
                 await self.apply(stored)
-            except (Poisoned, Blocked) as error:
+            except (Poisoned, Blocked, TooLarge) as error:
                 await self._park(item, stored, str(error))
             except (Overloaded, BusError) as error:
                 # The broker's fault, not the item's: it stays unacknowledged and is tried again here, in order.

@@ -25,9 +25,11 @@ from broker_bridge.daemon.wire import (
     Busy,
     LostRace,
     Outgoing,
+    Rejected,
     SeenBefore,
     Stored,
     StoreFull,
+    TooLarge,
     Unavailable,
     Unknown,
 )
@@ -237,6 +239,11 @@ class LogWriter:
                 await self._write_group([waiting])
             return
         except BusError as error:
+            if len(group) > 1 and isinstance(error, (TooLarge, Rejected)):
+                # One decision that the broker does not take must not fail the others.
+                for waiting in group:
+                    await self._write_group([waiting])
+                return
             for waiting in group:
                 _end(waiting, error)
             return
