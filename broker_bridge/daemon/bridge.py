@@ -52,11 +52,12 @@ from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, States
 from broker_bridge.daemon.supervise import Supervised
 from broker_bridge.daemon.web import Health, Metrics, Web
-from broker_bridge.daemon.wire import BusError
+from broker_bridge.daemon.wire import BusError, Unknown
 
 log = logging.getLogger(__name__)
 
-CATCH_UP_S = 600.0
+CATCH_UP_S = 60.0
+"""The longest that one group of entries may take."""
 FILL_EVERY_S = 10.0
 BUSY = codec.encode(
     Refusal(code="busy", sentence="The bridge has too much to do. It is tried again.", is_retryable=True)
@@ -114,7 +115,8 @@ class Bridge:
         self.sealer = Sealer(self._site_key, buckets["keys"])
         await self.sealer.check()
         self.model = ReadModel(self.settings.state_dir / "readmodel.sqlite")
-        self.model.begin_with(await self.bus.stream_created("LOG"))
+        _, head, _ = await self.bus.stream_bounds("LOG")
+        self.model.begin_with(await self.bus.stream_created("LOG"), head)
         self.states = States(self.model, self.sealer, self.bus)
         self.writer = LogWriter(self.bus, self.states, self.sealer, time.monotonic, asyncio.sleep)
         self.staff = Staff(self.states, self.model, buckets["presence"], now_ms)
@@ -136,9 +138,13 @@ class Bridge:
         behind = self._reader.pending
         if behind:
             progress(f"reading {behind:,} entries of the log")
-        async with asyncio.timeout(CATCH_UP_S):
-            while self._reader.pending:
-                await self.follower.apply(list(await self._reader.some()))
+        while self._reader.pending:
+            try:
+                # For each group, not for all: a large site reads for longer, and gets there.
+                async with asyncio.timeout(CATCH_UP_S):
+                    await self.follower.apply(list(await self._reader.some()))
+            except TimeoutError:
+                raise Unknown(f"the log could not be read on within {CATCH_UP_S:g} s") from None
 
     def _name_in_log(self, agent: str) -> str:
         """An agent's name as of the entry being applied: the same whether the log is followed or read anew."""

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 VERSION = "4"
 _items = msgspec.json.Decoder(Item)
+_KINDS = hashlib.sha256(" ".join(sorted(codec.KINDS)).encode()).hexdigest()[:16]
+"""Names the facts that this version can read."""
 
 
 class ReadModel:
@@ -118,13 +120,23 @@ class ReadModel:
         """LOG sequence up to which everything is in here."""
         return int(self.meta("position") or 0)
 
-    def begin_with(self, stream_id: str) -> None:
-        """Bind the database to one stream (its creation time); of another stream's facts nothing is kept."""
-        if self.meta("stream") not in (None, stream_id):
+    def begin_with(self, stream_id: str, last_seq: int | None = None) -> None:
+        """Bind the database to one stream (its creation time); of another stream's facts nothing is kept.
+
+        Args:
+            last_seq: the stream's head. One behind this position (a copy from a backup) has other facts in these places; and what was
+                blocked by unknown facts is read again once this version knows more kinds.
+        """
+        is_other = self.meta("stream") not in (None, stream_id) or (last_seq is not None and self.position > last_seq)
+        if is_other or (self.meta("kinds") not in (None, _KINDS) and self._has_blocked()):
             self._start_over()
             self.set_meta("version", VERSION)
         self.set_meta("stream", stream_id)
+        self.set_meta("kinds", _KINDS)
         self.db.commit()
+
+    def _has_blocked(self) -> bool:
+        return self.db.execute("SELECT 1 FROM aggregate WHERE blocked <> '' LIMIT 1").fetchone() is not None
 
     def commit(self, position: int) -> None:
         """End a transaction of the follower."""

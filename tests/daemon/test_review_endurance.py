@@ -9,6 +9,7 @@ import pytest
 from broker_bridge.channel import Capabilities, Channel, Outbound
 from broker_bridge.contract import codec
 from broker_bridge.contract import facts as f
+from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import Words
 from broker_bridge.daemon.attention import Word
 from broker_bridge.daemon.dispatch import Dispatch, Route
@@ -19,7 +20,7 @@ from broker_bridge.daemon.seal import Sealer, WrongSiteKey
 from broker_bridge.daemon.signals import Signals
 from broker_bridge.daemon.staff import Presence
 from broker_bridge.daemon.states import CONV
-from broker_bridge.daemon.wire import Outgoing, Rejected, Stored, Unknown
+from broker_bridge.daemon.wire import Outgoing, Rejected, Stored, TooLarge, Unknown
 from tests.daemon.small_house import Bucket, Log, Small
 from tests.until import until
 
@@ -285,3 +286,45 @@ async def test_a_long_line_for_one_queue_does_not_starve_another() -> None:
         assert small.states.cell(CONV, "other").state.offer is not None
     finally:
         writing.cancel()
+
+
+@pytest.mark.parametrize(("head", "kinds", "is_kept"), [(7, None, True), (6, None, False), (7, "older", False)])
+def test_the_read_model_is_kept_only_for_a_log_that_it_can_be_of(
+    tmp_path: Path, head: int, kinds: str | None, is_kept: bool
+) -> None:
+    """A store put back from a backup is behind the model; a newer version reads again what an older one could not."""
+    model = ReadModel(tmp_path / "model.sqlite")
+    model.begin_with("stream", 7)
+    model.keep(CONV, "case1", 7, b"", blocked="facts of a later version")
+    model.commit(7)
+    if kinds is not None:
+        model.set_meta("kinds", kinds)
+        model.db.commit()
+    model.begin_with("stream", head)
+    assert (model.position == 7) is is_kept
+    model.close()
+
+
+async def test_one_decision_that_the_broker_does_not_take_fails_alone() -> None:
+    class Strict(Log):
+        async def publish_batch(self, msgs: Any, timeout_s: float = 10.0) -> Stored:
+            if any(b"too much" in msg.body for msg in msgs):
+                raise TooLarge("more than the broker takes")
+            return await super().publish_batch(msgs)
+
+    small = Small(log=Strict())
+    await small.catch_up()
+
+    async def note(case: str, agent: str) -> int:
+        entry = Entry(at_ms=1, by="test", facts=(f.Seen(agent=agent),))
+        async with small.writer.hold((CONV, case)) as cells:
+            return (await small.writer.decide(cells, "", lambda: ({0: (entry, "")}, None)))[0]
+
+    ends = asyncio.gather(
+        *(note(f"case{n}", "too much" if n == 1 else "ann") for n in range(3)), return_exceptions=True
+    )
+    writing = asyncio.create_task(small.writer.run())
+    async with asyncio.timeout(10.0):
+        found = await ends
+    writing.cancel()
+    assert [isinstance(one, TooLarge) for one in found] == [False, True, False]
