@@ -112,7 +112,8 @@ class World:
 
     def _complained(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if error is not None and not isinstance(error, BusError):
+        is_lost = "Future exception" in str(context.get("message"))
+        if error is not None and not is_lost and not _is_of_the_broker(error):
             self.books.problems.append(f"unhandled: {context.get('message')}: {_told(error)}")
 
     async def _play(self) -> None:
