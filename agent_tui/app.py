@@ -7,6 +7,7 @@ second, and a key press is never behind one; what is not sent is on disk when th
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import ClassVar
 
 from textual import events
@@ -62,6 +63,7 @@ class OneWindow(App[None]):
         self._applied: list[Applied] = []
         self._feeds: list[ThreadFeed] = []
         self._is_paint_due = False
+        self._painted_s = 0.0
         for name in themes.names():
             self.register_theme(themes.load(name).theme())
         self.theme = theme if theme in themes.names() else themes.DEFAULT
@@ -154,11 +156,17 @@ class OneWindow(App[None]):
     def _paint_soon(self) -> None:
         if not self._is_paint_due:
             self._is_paint_due = True
-            self.set_timer(FLUSH_S, self._paint_news)
+            # The first news after a quiet time is painted at once, what follows it twenty times a second.
+            rest_s = self._painted_s + FLUSH_S - monotonic()
+            if rest_s > 0:
+                self.set_timer(rest_s, self._paint_news)
+            else:
+                self.call_later(self._paint_news)
 
     def _paint_news(self) -> None:
         """Everything that came since the last painting, as one change."""
         self._is_paint_due = False
+        self._painted_s = monotonic()
         applied, self._applied = self._applied, []
         feeds, self._feeds = self._feeds, []
         if applied:

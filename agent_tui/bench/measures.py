@@ -147,7 +147,7 @@ def _neomutt(folder: Path, environ: Mapping[str, str], presses: int) -> list[tup
         return None
     box = folder / "mails.mbox"
     box.write_text("".join(f"From s@example.org {day:%a %b %d %H:%M:%S %Y}\n{text}\n" for day, text in _mails()))
-    (folder / "neomuttrc").write_text("set sort=date\nset check_new=no\nset help=no\n")
+    (folder / "neomuttrc").write_text(f"set folder={folder}\nset sort=date\nset help=no\n")
     command = ["neomutt", "-n", "-F", str(folder / "neomuttrc"), "-f", str(box)]
     with running(command, environ) as terminal:
         if terminal.until(b"charged", 20.0) is None:

