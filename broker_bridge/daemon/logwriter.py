@@ -71,7 +71,7 @@ class Change:
     key: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     msgs: list[Outgoing]
     size: int
@@ -200,7 +200,13 @@ class LogWriter:
         waiting = _Waiting(msgs, sum(len(msg.body) for msg in msgs), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.set()
-        return await waiting.done
+        try:
+            return await waiting.done
+        except asyncio.CancelledError:
+            # Whoever decided is gone, and with it the lock: what is not yet on its way must not be written behind the back of the next.
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiting)
+            raise
 
     async def run(self) -> None:
         """Write groups until cancelled; whoever waits then is told `Unknown`."""
@@ -218,12 +224,16 @@ class LogWriter:
     def _next_group(self) -> list[_Waiting]:
         group = [self._waiting.popleft()]
         count, size = len(group[0].msgs), group[0].size
+        subjects_taken = {msg.subject for msg in group[0].msgs}
         while self._waiting:
             following = self._waiting[0]
             count += len(following.msgs)
             size += following.size
-            if count > GROUP or size > GROUP_BYTES:
+            wanted = {msg.subject for msg in following.msgs}
+            # In a batch only the first message of a subject is checked: two decisions on one aggregate never go together.
+            if count > GROUP or size > GROUP_BYTES or subjects_taken & wanted:
                 break
+            subjects_taken |= wanted
             group.append(self._waiting.popleft())
         return group
 

@@ -271,7 +271,7 @@ class Terminal:
                 await self.insist(wish)
             if self.is_supervisor and self.random.random() < 0.3:
                 read = await self.ask(c.Thread(conversation=row.conv, silent=True))
-                if isinstance(read, v.ThreadPage):
+                if isinstance(read, v.ThreadPage) and read.row.owner != self.agent:
                     self.world.books.silent.append((self.agent, row.conv))
 
     def _done(self, wish: c.Act, answer: c.Done) -> None:
