@@ -92,7 +92,7 @@ async def test_after_any_history_the_feed_shows_what_a_fresh_read_shows(site: Si
             if rows:
                 await _act(dice, dice.choice(agents), dice.choice(rows).conv, turn)
         for desk in desks:
-            await until(lambda desk=desk: _agrees(desk), bound_s=20.0, saying=lambda: "feed and fresh read differ")
+            await _agreed(desk)
             await desk.close()
             assert desk.holes == 0
 
@@ -114,6 +114,10 @@ async def _act(dice: random.Random, agent: Agent, conv: str, turn: int) -> None:
     ]
     answer = await agent.ask(dice.choice(wishes))
     assert isinstance(answer, (c.Done, c.Refusal, v.Refused)), answer
+
+
+async def _agreed(desk: Desk) -> None:
+    await until(lambda: _agrees(desk), bound_s=20.0, saying="feed and fresh read differ")
 
 
 async def _agrees(desk: Desk) -> bool:

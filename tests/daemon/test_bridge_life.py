@@ -139,9 +139,7 @@ async def test_no_word_address_or_secret_is_in_what_a_bridge_writes_to_its_log(s
         await maya.accept(row.conv)
         for text in (CANARY.text, f"[fail bad_address] {CANARY.text}", f"[uncertain] {CANARY.text}"):
             message = await maya.reply(row.conv, text)
-            await until(
-                lambda message=message: any(one["message"] == message for one in site.calls()), saying="it is sent"
-            )
+            await _called(site, message)
         await maya.get(c.Note(id=maya.new_id(), conversation=row.conv, text=CANARY.text), c.Done)
         await maya.ask(c.Search(text=CANARY.text))
         await maya.ask(c.Draft(conversation=row.conv, text=CANARY.secret))
@@ -160,6 +158,10 @@ async def test_no_word_address_or_secret_is_in_what_a_bridge_writes_to_its_log(s
     assert CANARY.found_in((site.config.state_dir / "broker" / "nats.log").read_bytes()) == []
     seeds = (site.config.state_dir / "bridge.seed").read_text().strip()
     assert seeds not in site.said()
+
+
+async def _called(site: Site, message: str) -> None:
+    await until(lambda: any(one["message"] == message for one in site.calls()), saying="it is sent")
 
 
 async def test_words_and_addresses_are_sealed_on_disk(site: Site) -> None:

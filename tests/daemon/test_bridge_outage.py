@@ -41,9 +41,11 @@ async def _flow(site: Site, senders: int, each: int, outages: int) -> None:
 
     async def break_broker() -> None:
         for outage in range(outages):
-            at = senders * each * (outage + 1) // (outages + 2)
-            await until(lambda at=at: acknowledged >= at or None, bound_s=120.0, saying="the flow stands still")
+            await _reached(senders * each * (outage + 1) // (outages + 2))
             os.kill(site.broker_pid(), signal.SIGKILL)
+
+    async def _reached(count: int) -> None:
+        await until(lambda: acknowledged >= count, bound_s=120.0, saying="the flow stands still")
 
     # Senders count what they were told line by line, so that the outage really falls into the flow.
     chunks = [[lines[start : start + 5] for start in range(0, each, 5)] for lines in traffic]

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
+from broker_bridge.contract.words import opened
 from broker_bridge.daemon import admin
 from broker_bridge.daemon.bus import Outgoing
 from tests.daemon.site import Site, assert_promises, item
@@ -58,10 +59,10 @@ async def test_messages_of_one_sender_stand_in_the_order_of_their_acknowledgment
     await site.insist(said)
     await site.books()
     texts = [
-        fact.words.text
+        opened(fact.words).text
         for _, _, entry in await site.log()
         for fact in entry.facts
-        if isinstance(fact, f.Received) and fact.words.text.startswith("order ")  # type: ignore[union-attr]
+        if isinstance(fact, f.Received) and opened(fact.words).text.startswith("order ")
     ]
     assert texts == [one["text"] for one in said]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker_bridge.contract.views import Item
@@ -25,7 +26,7 @@ def test_pages_of_any_size_give_every_item_once_in_order(model: ReadModel, limit
     items = [_item(seq, place) for seq in range(1, 30) for place in range(siblings.get(seq, 1))]
     for item in items:
         model.add_item("c1", item, int(item.id.partition("-")[2]))
-        model.add_item("c2", Item(**{**_as_dict(item), "id": f"x{item.id}"}), int(item.id.partition("-")[2]) + 50)
+        model.add_item("c2", msgspec.structs.replace(item, id=f"x{item.id}"), int(item.id.partition("-")[2]) + 50)
     found: list[Item] = []
     before = None
     while True:
@@ -35,10 +36,6 @@ def test_pages_of_any_size_give_every_item_once_in_order(model: ReadModel, limit
             break
         before = page[0].seq
     assert [item.id for item in found] == [item.id for item in items]
-
-
-def _as_dict(item: Item) -> dict[str, object]:
-    return {name: getattr(item, name) for name in item.__struct_fields__}
 
 
 def test_changes_after_a_sequence_come_in_their_order_and_never_part_siblings(model: ReadModel) -> None:
