@@ -1,7 +1,8 @@
 """The two readers of a stream: `Pull` (a durable consumer whose items are acknowledged) and `Follow` (ordered, from a sequence).
 
 Law of Pull: the consumer is reset at every start and after every lost connection. Without it the broker redelivers out of
-order (measured: 11-15 before 4-10); with it everything above the ack floor comes again, in order, and applying is idempotent.
+order (measured: 11-15 before 4-10); with it everything above the ack floor comes again, in order, and applying is idempotent. A hole in
+the consumer's count means that somebody else was given an item (the last holder of a lease, whose request was still open): reset again.
 Law of Follow: items come in stream order without a hole; after any loss the reading goes on behind the last item.
 """
 
@@ -68,10 +69,18 @@ class Pull(_Reader):
         self._stream = stream
         self._durable = durable
         self._reset = reset
-        self._tap = Tap(wire, stream, self._prepare, batch=batch, keep_queued=False)
+        self._last_consumer_seq = 0
+        self._tap = Tap(wire, stream, self._prepare, batch=batch, keep_queued=False, accept=self._accept)
+
+    def _accept(self, item: Item) -> bool:
+        if self._reset and item.consumer_seq != self._last_consumer_seq + 1:
+            return False
+        self._last_consumer_seq = item.consumer_seq
+        return True
 
     async def _prepare(self) -> str:
         self._handy.clear()
+        self._last_consumer_seq = 0
         # Asked first: a reset of a consumer that is not there is never answered.
         await api(self._wire, f"CONSUMER.INFO.{self._stream}.{self._durable}")
         if self._reset:

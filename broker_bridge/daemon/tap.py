@@ -16,7 +16,9 @@ import msgspec
 from broker_bridge.daemon.wire import NO_CONSUMER_CODE, NO_STREAM_CODE, Arrived, Closable, Rejected, Unknown, Wire
 
 HEARTBEAT_S = 2.0
-EXPIRES_S = 30.0
+EXPIRES_S = 15.0
+"""How long an open request lasts on the server: less than the 22 s after which the lease of a frozen bridge may be somebody else's, whose
+items would go into the open request (seen; resetting the consumer does not end it)."""
 MAX_REQUEST_BYTES = 1_200_000
 """Two open requests stay below the server's `max_pending` of 4 MB, past which it cuts the connection off."""
 RESTORE_S = 15.0

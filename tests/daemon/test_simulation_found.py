@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
+from broker_bridge.daemon import streams
+from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.states import CONV
 from broker_bridge.daemon.wire import Outgoing, Stored
 from tests.daemon.small_house import NOW_MS, Log, Small
@@ -56,3 +58,25 @@ async def test_a_decision_whose_decider_was_stopped_is_not_written_beside_the_ne
     writing.cancel()
     written = [item for item in log.items if item.subject == "cc.log.conv.case"]
     assert len(written) == 1
+
+
+async def test_items_come_in_order_although_somebody_else_has_an_open_request(bus: Bus) -> None:
+    """Seed 27: the last holder of a lane was frozen with its request open, and was given what came after the reset."""
+    request = b'{"batch": 3, "expires": 10000000000}'
+    gone = f"{bus.inbox}.gone"
+    await bus.listen(gone, lambda _subject, _body: None)
+    await bus.send("$JS.API.CONSUMER.MSG.NEXT.IN.in-00", request, reply=gone)
+    pull = bus.pull("IN", streams.durable(0))
+    got: list[int] = []
+
+    async def read() -> None:
+        while items := await pull.some():
+            got.extend(item.seq for item in items)
+
+    reading = asyncio.create_task(read())
+    for number in range(10):
+        await bus.publish(Outgoing("cc.in.x.x.0", b"%d" % number))
+    await until(lambda: 10 in got, saying=lambda: f"only {got} came")
+    reading.cancel()
+    await pull.close()
+    assert [seq for place, seq in enumerate(got) if seq not in got[:place]] == list(range(1, 11))

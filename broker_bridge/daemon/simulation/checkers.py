@@ -58,7 +58,9 @@ class Evidence:
 
     def facts(self) -> list[tuple[int, str, Entry, f.AnyFact]]:
         """(sequence, name, entry, fact) of every conversation."""
-        return [(seq, name, entry, fact) for seq, kind, name, entry in self.entries if kind == CONV for fact in entry.facts]
+        return [
+            (seq, name, entry, fact) for seq, kind, name, entry in self.entries if kind == CONV for fact in entry.facts
+        ]
 
 
 async def check(world: World) -> None:
@@ -128,7 +130,9 @@ def _every_item_once(found: Evidence) -> None:
 def _items_in_order(found: Evidence) -> None:
     """6: what somebody said after an acknowledgment stands behind it."""
     place = {
-        fact.item: at for at, (_, _, _, fact) in enumerate(found.facts()) if isinstance(fact, (f.Received, f.CouldNotBeRead))
+        fact.item: at
+        for at, (_, _, _, fact) in enumerate(found.facts())
+        if isinstance(fact, (f.Received, f.CouldNotBeRead))
     }
     by_sender = defaultdict(list)
     for one in found.world.books.spoken.values():
@@ -232,7 +236,11 @@ _SILENT_VERBS = ("accept", "see")
 def _what_was_promised(found: Evidence) -> None:
     """1 and 5 for agents: "accepted" means that it stands in the log, once."""
     done = Counter(entry.command for _, kind, _, entry in found.entries if entry.command and kind == CONV)
-    said = {fact.message: opened(fact.words).text for _, _, _, fact in found.facts() if isinstance(fact, (f.Replied, f.Noted))}
+    said = {
+        fact.message: opened(fact.words).text
+        for _, _, _, fact in found.facts()
+        if isinstance(fact, (f.Replied, f.Noted))
+    }
     for command, times in done.items():
         if times > 1:
             found.say(f"2: a command was done {times} times: {command}")
@@ -245,7 +253,9 @@ def _what_was_promised(found: Evidence) -> None:
 
 def _audited(found: Evidence) -> None:
     """8: refusals and silent reads stand in AUDIT, and the chain of each boot has no hole."""
-    records = [(m.subject, m.body, _records.decode(m.body)) for m in found.world.sky.server.streams["AUDIT"].messages.values()]
+    records = [
+        (m.subject, m.body, _records.decode(m.body)) for m in found.world.sky.server.streams["AUDIT"].messages.values()
+    ]
     refused = Counter((one.who, one.about, one.code) for _, _, one in records if one.what == "refused")
     read = Counter((one.who, one.about) for _, _, one in records if one.what == "read")
     for what, times in Counter(found.world.books.refused).items():
@@ -322,7 +332,9 @@ def _desks_are_true(found: Evidence) -> None:
         }
         for name in fresh.keys() | shown.keys():
             if fresh.get(name) != shown.get(name):
-                found.say(f"feeds: {agent} sees another row of {name}: {_rows_differ(shown.get(name), fresh.get(name))}")
+                found.say(
+                    f"feeds: {agent} sees another row of {name}: {_rows_differ(shown.get(name), fresh.get(name))}"
+                )
                 break
 
 

@@ -187,6 +187,7 @@ class FakeBus(Verbs):
         self._up = asyncio.Event()
         if self._is_up:
             self._up.set()
+        self._stalled_since = 0.0
         self._stalled_until = 0.0
         self._last_out = 0.0
         self._last_in = 0.0
@@ -223,7 +224,15 @@ class FakeBus(Verbs):
 
     def stall(self, seconds: float) -> None:
         """Nothing gets through for a while, and then all of it, in order."""
+        self._stalled_since = self.loop.now
         self._stalled_until = self.loop.now + seconds
+
+    @property
+    def silent_since(self) -> float:
+        """Since when nothing can have come from here; now, if something can."""
+        now = self.loop.now
+        asleep = self.process.held_since if self.process.held_until > now else now
+        return min(asleep, self._stalled_since if self._stalled_until > now else now)
 
     def come_back_soon(self) -> None:
         if not self._is_gone and not self._is_up and not self.sky.is_down:

@@ -18,19 +18,22 @@ from broker_bridge.daemon.simulation.fakeserver import Message
 from broker_bridge.daemon.wire import BusError, Entry, Unavailable, Unknown
 
 
+EXPIRES_S = 3.0
+"""How long an open request of a bridge that says nothing is served: shorter than its lease lives, as on a real broker."""
+
+
 class FakeItem:
     """One message of IN, with its acknowledgment."""
 
-    __slots__ = ("_pull", "body", "delivered", "headers", "pending", "seq", "subject")
+    __slots__ = ("_pull", "body", "consumer_seq", "headers", "seq", "subject")
 
-    def __init__(self, pull: FakePull, message: Message, delivered: int) -> None:
+    def __init__(self, pull: FakePull, message: Message, number: int) -> None:
         self._pull = pull
         self.seq = message.seq
         self.subject = message.subject
         self.body = message.body
         self.headers = message.headers
-        self.delivered = delivered
-        self.pending = 0
+        self.consumer_seq = number
 
     async def ack(self) -> None:
         self._pull.say(self.seq, "ack")
@@ -52,7 +55,7 @@ class FakePull(Pull):
         self.bus = bus
         self._name = durable
         self._limit = batch
-        self._resets = reset
+        self._reset = reset
         self._queue: deque[FakeItem] = deque()
         self._given = 0
         self._arrived = asyncio.Event()
@@ -60,28 +63,37 @@ class FakePull(Pull):
         self._lost.set()
         self._is_closed = False
         self._handy = deque()
+        self._run = 0
+        self._last_consumer_seq = 0
         self._forget = bus.on_reconnect(self._lost.set)
         self._work = bus.spawn(self._keep_open(), f"pull {durable}")
 
     @property
     def room(self) -> int:
-        return self._limit - self._given
+        """What it has asked for and not got; a request of somebody who is silent runs out."""
+        is_silent = self.bus.loop.now - self.bus.silent_since > EXPIRES_S
+        return 0 if is_silent else self._limit - self._given
 
-    def give(self, message: Message, delivered: int) -> None:
+    def give(self, message: Message, number: int) -> None:
         """The broker hands out."""
         self._given += 1
-        self.bus.come(functools.partial(self._came, self.bus.epoch, FakeItem(self, message, delivered)))
+        self.bus.come(functools.partial(self._came, self._run, FakeItem(self, message, number)))
 
-    def _came(self, epoch: int, item: FakeItem) -> None:
-        if epoch == self.bus.epoch and not self._is_closed and not self._lost.is_set():
-            self._queue.append(item)
-            self._arrived.set()
+    def _came(self, run: int, item: FakeItem) -> None:
+        if run != self._run or self._is_closed or self._lost.is_set():
+            return
+        if item.consumer_seq != self._last_consumer_seq + 1:
+            self._lost.set()
+            return
+        self._last_consumer_seq = item.consumer_seq
+        self._queue.append(item)
+        self._arrived.set()
 
     async def _keep_open(self) -> None:
         durable = self.bus.sky.server.durables[self._name]
 
         def begin() -> None:
-            if self._resets:
+            if self._reset:
                 durable.reset()
             if self not in durable.takers:
                 durable.takers.append(self)
@@ -94,6 +106,8 @@ class FakePull(Pull):
             if self in durable.takers:
                 durable.takers.remove(self)
             self._lost.clear()
+            self._run += 1
+            self._last_consumer_seq = 0
             try:
                 await self.bus.ask(begin, 5.0)
             except BusError:
@@ -182,7 +196,9 @@ class FakeFollow(Follow):
             self._arrived.clear()
             await self._arrived.wait()
         upto = min(self._visible, self._position + limit)
-        found = [self._source.messages[seq] for seq in range(self._position + 1, upto + 1) if seq in self._source.messages]
+        found = [
+            self._source.messages[seq] for seq in range(self._position + 1, upto + 1) if seq in self._source.messages
+        ]
         self._position = upto
         return found
 

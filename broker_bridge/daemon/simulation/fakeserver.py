@@ -35,14 +35,20 @@ class Taker(Protocol):
     @property
     def room(self) -> int: ...
 
-    def give(self, message: Message, delivered: int) -> None: ...
+    def give(self, message: Message, number: int) -> None: ...
 
 
 class Stream:
     """One stream, or the stream behind a bucket."""
 
     def __init__(
-        self, name: str, subjects: str, *, window_s: float = 120.0, newest_only: bool = False, ttl_s: float | None = None
+        self,
+        name: str,
+        subjects: str,
+        *,
+        window_s: float = 120.0,
+        newest_only: bool = False,
+        ttl_s: float | None = None,
     ) -> None:
         """`subjects`: what its subjects begin with. `ttl_s`: messages older than that leave a marker, as a bucket's do."""
         self.name = name
@@ -167,7 +173,8 @@ class Durable:
     position: int = 0
     waiting: dict[int, float] = field(default_factory=dict)
     """Handed out and not acknowledged: until when it is waited for."""
-    counts: dict[int, int] = field(default_factory=dict)
+    given: int = 0
+    """Counts what was handed out since the last reset: whoever sees a hole knows that somebody else got something."""
     late: deque[int] = field(default_factory=deque)
     takers: list[Taker] = field(default_factory=list)
 
@@ -187,7 +194,7 @@ class Durable:
     def reset(self) -> None:
         self.position = self.floor
         self.waiting.clear()
-        self.counts.clear()
+        self.given = 0
         self.late.clear()
 
     def ack(self, seq: int) -> None:
@@ -211,8 +218,8 @@ class Durable:
                 self.waiting.pop(seq, None)
                 continue
             self.waiting[seq] = now_s + self.ack_wait_s
-            self.counts[seq] = self.counts.get(seq, 0) + 1
-            taker.give(message, self.counts[seq])
+            self.given += 1
+            taker.give(message, self.given)
             given.append(seq)
         return given
 

@@ -261,9 +261,7 @@ class House:
         ):
             crew.create_task(work)
         await self.bus.listen("cc.sig.>", self.signals.heard)
-        self.service = await self.bus.serve(
-            "cc.do.>", "bridges", self.desk.handle, workers=4, busy=BUSY, broken=BROKEN
-        )
+        self.service = await self.bus.serve("cc.do.>", "bridges", self.desk.handle, workers=4, busy=BUSY, broken=BROKEN)
         self.duties.start(crew)
         self.is_ready = True
 

@@ -33,6 +33,7 @@ class Process:
         self.steps = 0
         self.dies_at = 0
         """Step before which it is killed; 0 = it is not."""
+        self.held_since = 0.0
         self.held_until = 0.0
         """Until when it sleeps (virtual seconds)."""
         self.on_death: Callable[[], None] = lambda: None
@@ -139,6 +140,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def hold(self, process: Process, seconds: float) -> None:
         """Stop a process as SIGSTOP would, for a while."""
+        process.held_since = self.now
         process.held_until = self.now + seconds
         self.call_at(process.held_until, self._go_on, process, context=NOBODY)
 

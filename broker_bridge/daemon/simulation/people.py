@@ -176,6 +176,11 @@ class Terminal:
 
     # the feed
 
+    def is_in_step(self, head: int) -> bool:
+        """Whether, as far as it knows, it shows everything up to LOG sequence `head`."""
+        is_fresh = self.world.loop.now - self._heard_s < SILENCE_S / 2
+        return is_fresh and not self._needs_hello.is_set() and self.mirror.upto >= head
+
     def _came(self, subject: str, body: bytes) -> None:
         kind = subject.split(".")[3]
         if kind == "beat":
@@ -313,7 +318,12 @@ class Terminal:
             if random.random() < 0.1:
                 channel = "plain" if channel == "sure" else "sure"
             return c.Reply(
-                **act, epoch=epoch, text=f"reply {act['id']}", channel=channel, seen=row.rev, anyway=random.random() < 0.7
+                **act,
+                epoch=epoch,
+                text=f"reply {act['id']}",
+                channel=channel,
+                seen=row.rev,
+                anyway=random.random() < 0.7,
             )
         if at < 0.65:
             return c.Note(**act, text=f"note {act['id']}")

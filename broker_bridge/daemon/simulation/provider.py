@@ -92,7 +92,9 @@ class Provider:
         if fate == "uncertain":
             self._end(answer, SendUncertain("the line broke"))
         elif fate != "hangs":
-            self._loop.call_later(0.1 * self._random.random() ** 2, self._end, answer, f"p-{out.message}", context=NOBODY)
+            self._loop.call_later(
+                0.1 * self._random.random() ** 2, self._end, answer, f"p-{out.message}", context=NOBODY
+            )
 
     @staticmethod
     def _end(answer: asyncio.Future[str], what: str | Exception) -> None:

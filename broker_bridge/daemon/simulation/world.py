@@ -337,6 +337,8 @@ class World:
         for terminal in self.terminals.values():
             if terminal.process.held_until > self.loop.now or terminal.process.is_dead:
                 return f"{terminal.process.name} sleeps"
+            if not terminal.is_in_step(head):
+                return f"the desk of {terminal.process.name} is behind"
         return ""
 
 
