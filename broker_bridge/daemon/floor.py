@@ -28,12 +28,20 @@ class Floor:
         self._rings_until: dict[ConversationId, int] = {}
 
     def load_all(self, model: ReadModel, states: States) -> None:
-        """Begin with everything that is open."""
-        start = 0
-        while found := model.ids("status IN ('queued', 'owned') ORDER BY id", (), 5_000, start):
-            start += len(found)
-            for name in found:
-                self.saw(states.cell(CONV, name).state)
+        """Begin with everything that is open: from the columns, not from 100,000 states (measured: 3 s of a restart)."""
+        unknown: list[ConversationId] = []
+        for name, status, queue, owner, offered_to, until_ms, waiting_ms in model.db.execute(
+            "SELECT id, status, queue, owner, offered_to, offer_until_ms, waiting_since_ms FROM conversation "
+            "WHERE status IN ('queued', 'owned') ORDER BY id"
+        ):
+            if status == QUEUED and not offered_to and not waiting_ms:
+                # Nobody waits in it: since when it is queued stands in its state alone.
+                unknown.append(name)
+                continue
+            places = tuple(agent for agent in (owner if status == OWNED else "", offered_to) if agent)
+            self._note(name, places, (waiting_ms, queue) if status == QUEUED and not offered_to else None, until_ms)
+        for name in unknown:
+            self.saw(states.cell(CONV, name).state)
 
     def noticed(self, news: list[News]) -> None:
         """The follower's listener."""
@@ -48,19 +56,30 @@ class Floor:
             places = (state.owner,)
         if state.offer is not None:
             places = (*places, state.offer.agent)
-        for agent in self._places.pop(state.id, ()):
+        is_waiting = state.status == QUEUED and state.offer is None
+        waits = (state.waiting_since_ms or state.queued_ms, state.queue) if is_waiting else None
+        self._note(state.id, places, waits, state.offer.until_ms if state.offer is not None else None)
+
+    def _note(
+        self,
+        name: ConversationId,
+        places: tuple[AgentId, ...],
+        waits: tuple[int, QueueId] | None,
+        rings_until_ms: int | None,
+    ) -> None:
+        for agent in self._places.pop(name, ()):
             self.load[agent] -= 1
         if places:
-            self._places[state.id] = places
+            self._places[name] = places
             self.load.update(places)
-        if state.status == QUEUED and state.offer is None:
-            self._waiting[state.id] = (state.waiting_since_ms or state.queued_ms, state.queue)
+        if waits is not None:
+            self._waiting[name] = waits
         else:
-            self._waiting.pop(state.id, None)
-        if state.offer is not None:
-            self._rings_until[state.id] = state.offer.until_ms
+            self._waiting.pop(name, None)
+        if rings_until_ms is not None:
+            self._rings_until[name] = rings_until_ms
         else:
-            self._rings_until.pop(state.id, None)
+            self._rings_until.pop(name, None)
 
     @property
     def has_waiting(self) -> bool:
