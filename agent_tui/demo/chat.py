@@ -77,20 +77,23 @@ class ChatVisit:
                 return
 
     async def _put(self, frame: dict[str, Any]) -> dict[str, Any]:
+        """The bridge's answer to a message, which is sent under one id until it is taken."""
         self._number += 1
         client_id = f"{self._key}-{self._number:04d}"
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._said[client_id] = answer
         self._unsaid[client_id] = frame | {"id": client_id}
-        await self._send(self._unsaid[client_id])
         try:
-            found = await answer
+            while True:
+                answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+                self._said[client_id] = answer
+                await self._send(self._unsaid[client_id])
+                found = await answer
+                if found["t"] != "refused":
+                    self.said += found["t"] == "said"
+                    return found
+                await asyncio.sleep(max(RETRY_S, found.get("retry_after_s", 0.0)))
         finally:
             self._said.pop(client_id, None)
             self._unsaid.pop(client_id, None)
-        if found["t"] == "said":
-            self.said += 1
-        return found
 
     async def _stay(self, socket: ClientConnection) -> None:
         hello = {"t": "hello", "last_seq": self._last_seq, "name": self._name, "page": self._page}
@@ -115,17 +118,10 @@ class ChatVisit:
         elif kind == "message":
             await self._message(frame)
             await socket.send(_encoded({"t": "seen", "seq": self._last_seq}))
-        elif kind in ("said", "upload"):
-            answer = self._said.get(frame["id"])
+        elif kind in ("said", "upload", "refused"):
+            answer = self._said.get(frame.get("id", ""))
             if answer is not None and not answer.done():
                 answer.set_result(frame)
-        elif kind == "refused" and frame.get("id") in self._unsaid:
-            asyncio.get_running_loop().call_later(max(1.0, frame.get("retry_after_s", 0.0)), self._again, frame["id"])
-
-    def _again(self, client_id: str) -> None:
-        frame, socket = self._unsaid.get(client_id), self._socket
-        if frame is not None and socket is not None:
-            self._sending = asyncio.ensure_future(self._send(frame))
 
     async def _message(self, frame: dict[str, Any]) -> None:
         self._last_seq = max(self._last_seq, frame["seq"])

@@ -77,6 +77,10 @@ class Desk:
 
         return await until(found, bound_s=BOUND_S, saying=lambda: list(self.state.rows.values()))
 
+    def fates(self) -> list[tuple[str, str, str]]:
+        """What became of the last words of every conversation."""
+        return [(row.channel, row.text, row.delivery) for row in self.state.rows.values()]
+
     async def accept(self, row: Row) -> None:
         await self.do(Accept(id=self.link.new_id(), conversation=row.conv))
 
@@ -238,7 +242,7 @@ async def test_a_browser_and_a_mail_are_answered_in_one_window_across_a_crash(ho
         await reads(
             page, "Which fee applies in Tokyo?", "None with Gold.", "And in a shop?", "Only the rate of the day."
         )
-        await until(lambda: len(house.mails()) == 2, bound_s=BOUND_S)
+        await until(lambda: len(house.mails()) == 2, bound_s=BOUND_S, saying=desk.fates)
         last = house.mails()[1]
         assert last["In-Reply-To"] == second["Message-ID"]
         ids = [first["Message-ID"], answer["Message-ID"], second["Message-ID"]]

@@ -54,9 +54,10 @@ def waits(desk: Opening, name: str) -> Callable[[], bool]:
 
 async def work(pilot: Pilot[None], desk: Opening) -> None:
     """Take Anna, answer her, take whoever rings, and begin an answer to what she says next."""
-    await until(lambda: ringing(desk), bound_s=BOUND_S)
-    await pilot.press("a")
-    await until(waits(desk, ANNA.name), bound_s=BOUND_S)
+    while not waits(desk, ANNA.name)():
+        await until(lambda: ringing(desk), bound_s=BOUND_S)
+        await pilot.press("a")
+        await pilot.pause(1)
     await pilot.press("r", *letters(ANNA.advice[0]))
     await pilot.press("enter")
     for _ in range(SECONDS):
