@@ -259,6 +259,12 @@ class Clerk:
                 await self._bus.publish(
                     Outgoing(subjects.dead("in"), msgspec.json.encode(dead), {"Nats-Msg-Id": f"dead-{name}-{item.seq}"})
                 )
+            except TooLarge:
+                # It still lies in IN for the days that the janitor leaves it.
+                dead = msgspec.structs.replace(
+                    dead, body=b"", reason=f"{dead.reason} Its content is too large for a copy."
+                )
+                continue
             except BusError as error:
                 log.warning("quarantine waits", extra={"seq": item.seq, "error": type(error).__name__})
                 await item.in_progress()

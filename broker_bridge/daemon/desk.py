@@ -239,7 +239,7 @@ class Desk:
         return page
 
     async def search(self, request: c.Search, actor: Actor) -> Answer:
-        page = _fitting_rows(self._reading.search(request.text[:400], request.limit, actor))
+        page = _fitting_rows(await self._reading.search(request.text[:400], request.limit, actor))
         self._home.paged(actor.agent, (row.conv for row in page.rows))
         return page
 

@@ -75,6 +75,8 @@ class Dispatch:
         self._due: asyncio.Queue[str] = asyncio.Queue()
         self._working: set[str] = set()
         self._again: set[str] = set()
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        """Who looks again later: one for each conversation."""
         self._rested = asyncio.Event()
         self.is_draining = False
         self.sent: Counter[str] = Counter()
@@ -147,10 +149,14 @@ class Dispatch:
             self._again.discard(conversation)
             self.wake(conversation)
         elif look_again_ms is not None:
-            crew.create_task(self._later(conversation, look_again_ms))
+            earlier = self._timers.pop(conversation, None)
+            if earlier is not None:
+                earlier.cancel()
+            self._timers[conversation] = crew.create_task(self._later(conversation, look_again_ms))
 
     async def _later(self, conversation: str, at_ms: int) -> None:
         await self._sleep(max(0.01, (at_ms - self._now_ms()) / 1000))
+        self._timers.pop(conversation, None)
         self.wake(conversation)
 
     async def _advance(self, conversation: str) -> int | None:

@@ -15,10 +15,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from broker_bridge.channel import SiteFull, SiteUnavailable
 from broker_bridge.contract import codec, ids, subjects
-from broker_bridge.contract.envelopes import Envelope, Stored
-from broker_bridge.contract.words import Words
+from broker_bridge.contract.envelopes import Envelope, Item, Stored
+from broker_bridge.contract.words import Sealed, Words
 from broker_bridge.daemon import crash
 from broker_bridge.daemon.logwriter import Appends
 from broker_bridge.daemon.seal import Sealer
@@ -28,6 +30,9 @@ log = logging.getLogger(__name__)
 
 GROUP = 512
 GROUP_BYTES = 3 * 1024 * 1024
+MAX_SEALED_BYTES = 450_000
+"""With base64 and a copy in DEAD this stays below the broker's max_payload of 1 MB."""
+CUT_CHARS = 10_000
 PATIENCE_S = 15.0
 """A leader change of three replicas takes 4 to 6 s; after this the provider is told to come again."""
 
@@ -74,8 +79,14 @@ class Intake:
         """IN is nearly full: nothing new is taken."""
 
     async def sealed(self, envelope: Envelope) -> Stored:
-        """The item as it lies in IN."""
-        item = envelope.item
+        """The item as it lies in IN, cut if it is larger than the broker takes in one message."""
+        stored = await self._sealed(envelope, envelope.item)
+        if len(stored.sealed.box if isinstance(stored.sealed, Sealed) else b"") > MAX_SEALED_BYTES:
+            log.warning("item cut", extra={"channel": envelope.channel})
+            stored = await self._sealed(envelope, _cut(envelope.item))
+        return stored
+
+    async def _sealed(self, envelope: Envelope, item: Item) -> Stored:
         handle = ids.handle_id(self._handle_key, envelope.kind, item.scope, item.sender.address)
         words = Words(text=codec.encode(item).decode())
         return Stored(
@@ -182,6 +193,23 @@ class Intake:
                 if not waiting.done.done():
                     waiting.done.set_result(not stored.duplicate)
             return
+
+
+def _cut(item: Item) -> Item:
+    """The item with so little text that it fits; the whole is in its source, where the channel keeps one."""
+    words = item.words
+    short = msgspec.structs.replace(
+        words,
+        text=words.text[:CUT_CHARS],
+        quote="",
+        subject=words.subject[:500],
+        to=words.to[:50],
+        cc=words.cc[:50],
+        files=words.files[:100],
+        references=words.references[-20:],
+        warnings=(*words.warnings[:5], "It was too large and is cut here; the whole is in its source."),
+    )
+    return msgspec.structs.replace(item, words=short)
 
 
 def _end(waiting: _Waiting, error: Exception) -> None:

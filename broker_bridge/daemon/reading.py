@@ -197,9 +197,9 @@ class Reading:
         ids, total = self.view_ids(view, actor, max(0, start), max(1, min(limit, 500)))
         return v.RowPage(rows=tuple(self.row(one, actor) for one in ids), total=total, upto=self._model.position)
 
-    def search(self, text: str, limit: int, actor: Actor) -> v.RowPage:
+    async def search(self, text: str, limit: int, actor: Actor) -> v.RowPage:
         """Newest first; a word of a number (`#K7Q2M`) or an address finds too."""
-        found = self._model.search(text, max(1, min(limit, 200)))
+        found = await self._model.search(text, max(1, min(limit, 200)))
         return v.RowPage(rows=tuple(self.row(one, actor) for one in found), total=len(found), upto=self._model.position)
 
     def counts(self, actor: Actor) -> v.Counts:

@@ -92,12 +92,18 @@ class Site:
         for conversation in hand.recent:
             found.extend(
                 item
-                for item in self._model.items_after(conversation, after_seq, MOST_TRANSCRIPT)
+                for item in self._lines_of(conversation, after_seq)
                 if item.channel == word
                 and (item.kind == "colleague" or (item.kind == "them" and item.address == address))
             )
         found.sort(key=lambda item: item.seq)
         return [self._line(item) for item in found[-MOST_TRANSCRIPT:]]
+
+    def _lines_of(self, conversation: str, after_seq: int) -> list[Item]:
+        """What is newer than a sequence; from the beginning, only the newest."""
+        if after_seq:
+            return self._model.items_after(conversation, after_seq, MOST_TRANSCRIPT)
+        return self._model.items(conversation, None, MOST_TRANSCRIPT)
 
     def _line(self, item: Item) -> Transcript:
         named = self._model.hinted("client", item.id) if item.kind == "them" else []

@@ -67,18 +67,20 @@ def test_a_few_changes_come_whole(model: ReadModel) -> None:
         ("ok", "ok"),
     ],
 )
-def test_parts_of_words_in_any_script_are_found(model: ReadModel, words: str, asked: str) -> None:
+async def test_parts_of_words_in_any_script_are_found(model: ReadModel, words: str, asked: str) -> None:
     model.index_words("c1", words)
     model.index_words("c2", "something else")
-    assert model.search(asked, 10) == ["c1"]
+    model.commit(1)
+    assert await model.search(asked, 10) == ["c1"]
 
 
 @pytest.mark.parametrize(
     "asked", ['"', "'", "*", "NEAR(", "a AND", "%", "_", "\\", "", "   ", "(", "-x", "^a", ":", "\0"]
 )
-def test_no_text_that_is_searched_for_is_an_error(model: ReadModel, asked: str) -> None:
+async def test_no_text_that_is_searched_for_is_an_error(model: ReadModel, asked: str) -> None:
     model.index_words("c1", "plain words")
-    model.search(asked, 10)
+    model.commit(1)
+    await model.search(asked, 10)
 
 
 def test_a_file_of_another_version_or_of_another_stream_is_made_anew(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_what_was_not_committed_is_not_there_after_a_crash(tmp_path: Path) -> No
     model.commit(1)
     model.add_item("c1", _item(2), 0)
     assert len(model.items("c1", None, 10)) == 2
-    del model
+    model.db.close()  # without a commit, as a killed process leaves it
     other = ReadModel(path)
     assert (other.position, len(other.items("c1", None, 10))) == (1, 1)
 
