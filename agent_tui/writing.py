@@ -12,6 +12,8 @@ from typing import cast
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.widgets import TextArea
 
+from agent_tui.model.clean import clean_typed
+
 
 class _Chord(StrEnum):
     ALT_ENTER = "alt+enter"
@@ -48,5 +50,6 @@ class Writing(TextArea):
 
     def load(self, text: str) -> None:
         """Another buffer, with the caret at its end and nothing to undo."""
-        self.load_text(text)
+        # A draft may come from another machine, or from before it was known what its text does to a terminal.
+        self.load_text(clean_typed(text))
         self.move_cursor(self.document.end)

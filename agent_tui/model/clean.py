@@ -62,6 +62,11 @@ def _clean_line(text: str, limit: int) -> str:
     return _BLANK.sub(" ", _scrub(text)).strip()[:limit].rstrip()
 
 
+def clean_typed(text: str) -> str:
+    """What is pasted into a field or stands in a draft: nothing is cut off, for it is about to be sent."""
+    return _scrub(text)
+
+
 def _capped(out: str, total_chars: int) -> str:
     lines = out[: MAX_CHARS - _MARKER_ROOM].split("\n")[: MAX_LINES - 1]
     kept = "\n".join(lines)

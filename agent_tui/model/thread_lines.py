@@ -134,7 +134,8 @@ def _event(item: Item, cells: int, at: Moment, keys: Keys) -> Line:
     text = at.glyphs.ours(clean_line(item.text))
     if item.kind == "unreadable":
         text = f"could not be read: {clean_line(item.reason) or text}"
-    left = (Run(f"   {clock.at(item.at_ms, at.tz)}  {pad(cut(clean_line(item.channel), 4, ''), 5)}{text}", "mut"),)
+    word = pad(cut(clean_line(item.channel), 4, ""), 5) if item.channel else ""
+    left = (Run(f"   {clock.at(item.at_ms, at.tz)}  {word}{text}", "mut"),)
     right = _key(keys.raw, "raw") if item.has_raw and item.kind == "unreadable" else ()
     return line(*ends(left, right, cells - 1, at.glyphs.dots))
 

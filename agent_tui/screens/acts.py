@@ -67,10 +67,15 @@ def allowed(screen: Workstation, verb: str, row: Row | None = None) -> Row | Non
     return None
 
 
-def _accept(screen: Workstation) -> None:
+def accepted_by_key(screen: Workstation) -> Row | None:
+    """Whom `accept` takes: the row under the cursor if it can be taken, else the offer in sight."""
     target = screen.target
-    row = target if target is not None and "accept" in target.verbs and screen.where != "chat" else screen.offer
-    row = allowed(screen, "accept", row)
+    is_target = target is not None and "accept" in target.verbs and not screen.desk.has_focus
+    return target if is_target else screen.offer
+
+
+def _accept(screen: Workstation) -> None:
+    row = allowed(screen, "accept", accepted_by_key(screen))
     if row is not None and post(screen, deeds.accept(new_id(screen), row)):
         screen.asked.add(row.conv)
 
@@ -179,7 +184,7 @@ def _send_anyway(screen: Workstation) -> None:
 
 
 def _read_new(screen: Workstation) -> None:
-    screen.thread.list.focus()
+    screen.set_focus(screen.thread.list)
     screen.thread.list.action_last()
 
 

@@ -33,13 +33,13 @@ class Closing(Listed[Outcome | None]):
         super().__init__(place)
         self._row = row
         self._words = dispositions or ("done",)
-        self.rows = min(20, len(self._words) + 9)
+        self.rows = min(20, len(self._words) + 7)
 
     def content(self) -> ComposeResult:
         yield LineList(ground="bar", id="choices")
-        gap = Painted(ground="bar")
-        yield gap
-        yield field("note ", id="note", placeholder="for colleagues, if it helps")
+        yield Painted(ground="bar")
+        yield field("note        ", id="note", placeholder="for colleagues, if it helps")
+        yield Painted(ground="bar")
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -6,16 +6,26 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from agent_tui.keys import KeyTable
+from agent_tui.keys import Action, KeyTable
 from agent_tui.model.cells import fit, width
 from agent_tui.model.frame import Key, Part
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import BLANK, Line, Run, line
+from agent_tui.paint import Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens.dialog import Choices, Listed, field
 from agent_tui.workplace import Workplace
 
 COLUMNS = (("Work",), ("Look", "Move"), ("Write", "You", "Supervise", "Always"))
+TOGETHER = (
+    (("view_mine", "view_queue", "view_all"), "mine, queue, all"),
+    (("next_pane", "previous_pane"), "next pane, pane before"),
+    (("cursor_down", "cursor_up"), "row down, up"),
+    (("page_down", "page_up"), "page down, up"),
+    (("top", "bottom"), "top, bottom"),
+    (("open", "back", "leave_composer"), "open, back"),
+)
+"""Actions that share a row, each with its first key."""
 PLACES = {"list": "inbox", "thread": "conversation", "side": "profile and timeline", "chat": "composer"}
 
 
@@ -24,7 +34,7 @@ class Helping(Listed[None]):
 
     is_typed = True
     columns = 108
-    rows = 32
+    rows = 31
 
     def __init__(self, place: Workplace, keys: KeyTable, where: str, is_lead: bool) -> None:
         super().__init__(place)
@@ -34,6 +44,7 @@ class Helping(Listed[None]):
 
     def content(self) -> ComposeResult:
         yield field("", id="find", placeholder="type to find a key")
+        yield Painted(ground="bar")
         yield LineList(has_cursor=False, ground="bar", id="keys")
 
     def on_mount(self) -> None:
@@ -86,16 +97,15 @@ class Helping(Listed[None]):
         groups = self._keys.help(is_supervisor=self._is_lead)
         for name in names:
             rows = [
-                (keys, action)
-                for keys, action in groups.get(name, [])  # type: ignore[call-overload]
-                if typed in action.description.casefold() or typed in keys.casefold()
+                (keys, words)
+                for keys, words in _together(groups.get(name, []))  # type: ignore[call-overload]
+                if typed in words.casefold() or typed in keys.casefold()
             ]
             if not rows:
                 continue
             found.extend([("", "", "")] if found else [])
             found.append((name, "", ""))
-            for keys, action in rows:
-                found.append(("", keys.replace("⏎", self.place.glyphs.enter), action.description))
+            found.extend(("", keys.replace("⏎", self.place.glyphs.enter), words) for keys, words in rows)
         return found
 
     def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -104,6 +114,20 @@ class Helping(Listed[None]):
 
     def shown_keys(self) -> tuple[tuple[Key, ...], str]:
         return (Key("↑↓", "scroll", 1), Key("esc", "back")), "the same on a Cyrillic layout"
+
+
+def _together(rows: list[tuple[str, Action]]) -> list[tuple[str, str]]:
+    """(keys, words) a row, where several actions may share one."""
+    known = {action.name: keys.split(" ")[0] for keys, action in rows}
+    shared = {name: (names, words) for names, words in TOGETHER for name in names}
+    found: list[tuple[str, str]] = []
+    for keys, action in rows:
+        names, words = shared.get(action.name, ((action.name,), action.description))
+        if len(names) == 1:
+            found.append((keys, words))
+        elif action.name == next(name for name in names if name in known):
+            found.append((" ".join(dict.fromkeys(known[name] for name in names if name in known)), words))
+    return found
 
 
 def _cell(row: tuple[str, str, str], keys: int, cells: int, glyphs: Glyphs) -> tuple[Run, ...]:

@@ -9,6 +9,7 @@ from agent_tui.model.cells import wrap
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key
 from agent_tui.model.runs import Line, Run, line
+from agent_tui.screens import acts
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Note, Reply
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 PATIENCE_MS = 3_000
 """Connecting for so long is nothing that needs a banner."""
 OFFER_ACTIONS = ("accept", "decline", "why")
+FOR_A_CONVERSATION = ("why", "profile", "timeline", "open_item", "save_file", "unfold", "raw")
+"""Actions without a verb of the contract that mean nothing while no conversation is chosen."""
+NAMED_FROM = 120
+"""Columns from which the key line says whom a key accepts."""
 
 
 def banner(place: Workplace, cells: int) -> Line | None:
@@ -79,12 +84,29 @@ def key_line(screen: Workstation) -> Line:
         lead = offer_lines.chip(screen.offer, place.now_ms())
         offered = table.keys_for("offer", ("accept", "decline"), is_typed=True)
         keys = (*offered, *_named(screen, "send", "send_next", "leave_composer"))
+    elif screen.desk.has_focus:
+        first = _named(screen, "send", "send_next", "leave_composer")
+        rest = table.keys_for(screen.where, verbs, is_supervisor=is_lead)
+        keys = (*first, *(key for key in rest if key not in first))
     else:
         keys = table.keys_for(screen.where, verbs, is_supervisor=is_lead)
-        if "offer" in places and screen.where != "composer":
+        if row is None:
+            idle = {table[name].label for name in FOR_A_CONVERSATION}
+            keys = tuple(key for key in keys if key.words not in idle)
+        if "offer" in places:
             offered = table.keys_for("offer", ("accept", "decline"))
             keys = (*offered, *(key for key in keys if key not in offered))
+        if cells >= NAMED_FROM:
+            keys = _with_name(screen, keys)
     return frame.key_line(keys, cells, place.glyphs, lead=lead, always=always)
+
+
+def _with_name(screen: Workstation, keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """`a accept Piet`: of several that ring, the one that the key takes."""
+    row = acts.accepted_by_key(screen)
+    name = clean_line(row.name, 16).split(" ")[0] if row is not None else ""
+    label = screen.keys["accept"].label
+    return tuple(key._replace(words=f"{label} {name}") if key.words == label and name else key for key in keys)
 
 
 def _named(screen: Workstation, *names: str) -> tuple[Key, ...]:
@@ -101,6 +123,6 @@ def notice(words: str, cells: int) -> tuple[Line, ...]:
     """A sentence over the end of the body, as many rows as it needs, three at most."""
     texts = wrap(clean_line(words, 400), cells - 4)[:3]
     return tuple(
-        line(Run("  " if place else "! ", "near", "b"), Run(text, "strong"), ground="sel")
+        line(Run("   " if place else " ! ", "near", "b"), Run(text, "strong"), ground="sel")
         for place, text in enumerate(texts)
     )

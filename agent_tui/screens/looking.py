@@ -22,7 +22,7 @@ def view(name: str) -> Callable[[Workstation], None]:
         screen.listing.choose(name)
         screen.uncover("inbox")
         screen.inbox.list.show(screen.listing.arranged(None, screen.size.height), from_start=True)
-        screen.inbox.list.focus()
+        screen.set_focus(screen.inbox.list)
         screen.show_inbox()
         screen.run_worker(screen.fetch_view(), group="view", exclusive=True)
         screen.follow()
@@ -35,7 +35,7 @@ def go_to(screen: Workstation, row: Row) -> None:
     screen.inbox.list.select(row.conv)
     screen.open(row)
     screen.uncover("thread")
-    screen.thread.list.focus()
+    screen.set_focus(screen.thread.list)
 
 
 def go_next(screen: Workstation, after: str = "") -> None:
@@ -48,10 +48,10 @@ def go_next(screen: Workstation, after: str = "") -> None:
         if row.state == "mine" and row.conv != left and row.waiting_since_ms is not None:
             screen.show_inbox()
             screen.inbox.list.select(row.conv)
-            screen.inbox.list.focus()
+            screen.set_focus(screen.inbox.list)
             screen.open(row)
             return
-    screen.inbox.list.focus()
+    screen.set_focus(screen.inbox.list)
 
 
 def open_(screen: Workstation) -> None:
@@ -70,7 +70,7 @@ def open_(screen: Workstation) -> None:
     if screen.reading.opened is None or screen.reading.opened.conv != row.conv:
         screen.open(row)
     screen.uncover("thread")
-    screen.thread.list.focus()
+    screen.set_focus(screen.thread.list)
     do(screen, "see")
 
 
@@ -89,7 +89,7 @@ def back(screen: Workstation) -> None:
     if screen.over:
         screen.over = ""
         screen.lay_out()
-        screen.call_after_refresh(screen.inbox.list.focus)
+        screen.set_focus(screen.inbox.list)
     elif screen.where == "list":
         if screen.listing.view == "found":
             view("mine")(screen)
@@ -104,7 +104,8 @@ def to_list(screen: Workstation) -> None:
     """The focus to the inbox; what is written is kept."""
     screen.desk.leave()
     screen.uncover("inbox")
-    screen.inbox.list.focus()
+    screen.set_focus(screen.inbox.list)
+    screen.agree()
 
 
 def panes(screen: Workstation) -> list[Widget]:
@@ -130,7 +131,7 @@ def step(by: int) -> Callable[[Workstation], None]:
         found = panes(screen)
         focused = screen.focused
         place = found.index(focused) if focused in found else -1
-        found[(place + by) % len(found)].focus()
+        screen.set_focus(found[(place + by) % len(found)])
 
     return act
 
@@ -141,11 +142,11 @@ def side(name: str) -> Callable[[Workstation], None]:
     def act(screen: Workstation) -> None:
         pane = screen.query_one(f"#{name}-list")
         if screen.plan.has_right:
-            pane.focus()
+            screen.set_focus(pane)
             return
         screen.over = "" if screen.over == name else name
         screen.lay_out()
-        screen.call_after_refresh(pane.focus if screen.over else screen.inbox.list.focus)
+        screen.set_focus(pane if screen.over else screen.inbox.list)
 
     return act
 

@@ -42,6 +42,8 @@ class Pager(Dialog[None]):
         self._title = title
         self._fetch = fetch
         self._texts: list[str] = []
+        self._rows: list[tuple[int, list[str]]] = []
+        """The rows of each page, and the width that they were cut to."""
         self._parts = 1
         self._is_fetching = False
         self._said = "fetching"
@@ -58,6 +60,8 @@ class Pager(Dialog[None]):
         """All pages, one after the other; each is on the screen when it is here."""
         while len(self._texts) < self._parts:
             leaf = await self._fetch(len(self._texts))
+            if not self.is_attached:
+                return  # left meanwhile: there is nothing to fill any more
             if leaf is None:
                 self._said = "cannot be had now: there is no link, or it is no longer kept"
                 break
@@ -69,12 +73,12 @@ class Pager(Dialog[None]):
 
     def _fill(self) -> None:
         room = max(10, self.cells - 4)
-        lines: list[tuple[None, Line]] = []
-        for text in self._texts:
-            # The cap of a message on the thread does not hold here: cleaned in pieces below it.
-            for start in range(0, len(text), MAX_CHARS // 2):
-                for row in _cleaned(text[start : start + MAX_CHARS // 2]):
-                    lines.extend((None, line(Run(f"  {part}"), ground="bar")) for part in wrap(row, room) or ("",))
+        # A megabyte is many pages: each is cut once, not again with every page that follows.
+        self._rows = [one for one in self._rows if one[0] == room]
+        self._rows += [(room, _cut(text, room)) for text in self._texts[len(self._rows) :]]
+        lines: list[tuple[None, Line]] = [
+            (None, line(Run(f"  {part}"), ground="bar")) for _, page in self._rows for part in page
+        ]
         if self._said:
             lines.append((None, line(Run(f"  {self._said}", "mut", "i"), ground="bar")))
         source = Choices(lines, self.place.glyphs, rev=hash((len(self._texts), self.cells, self._said)))
@@ -90,6 +94,15 @@ class Pager(Dialog[None]):
 
     def action_page(self) -> None:
         self.query_one(LineList).action_page(1)
+
+
+def _cut(text: str, room: int) -> list[str]:
+    """A page in rows. The cap of a message on the thread does not hold here: cleaned in pieces below it."""
+    found: list[str] = []
+    for start in range(0, len(text), MAX_CHARS // 2):
+        for row in _cleaned(text[start : start + MAX_CHARS // 2]):
+            found.extend(wrap(row, room) or ("",))
+    return found
 
 
 def _cleaned(text: str) -> list[str]:

@@ -44,6 +44,8 @@ class Searching(Listed[Found | None]):
         self._total = 0
         self._said = ""
         self._pause: Timer | None = None
+        self._has_chosen = False
+        """The cursor was moved since the last word: results that come late leave it where it is."""
 
     def content(self) -> ComposeResult:
         yield field("/ ", id="find", placeholder="words, a name, a number, an address")
@@ -61,9 +63,14 @@ class Searching(Listed[Found | None]):
     def _typed(self) -> None:
         if self._pause is not None:
             self._pause.stop()
+        self._has_chosen = False
         self._here()
         if self.place.is_up:
             self._pause = self.set_timer(PAUSE_S, lambda: self.run_worker(self._search(), exclusive=True))
+
+    @on(LineList.Moved)
+    def _moved(self) -> None:
+        self._has_chosen = True
 
     def _here(self) -> None:
         """What the desk's own rows have, at once."""
@@ -71,7 +78,7 @@ class Searching(Listed[Found | None]):
         known = self.place.state.rows.values()
         self._rows = tuple(row for row in known if words and all(word in _all_of(row) for word in words))
         self._total = len(self._rows)
-        self._fill()
+        self._fill(is_typed=True)
 
     def _words(self) -> list[str]:
         return self.query_one("#find", Input).value.casefold().split()
@@ -89,12 +96,14 @@ class Searching(Listed[Found | None]):
             self._said = answer.sentence
         self._fill()
 
-    def _fill(self) -> None:
+    def _fill(self, *, is_typed: bool = False) -> None:
+        """`is_typed`: other words, so the best of their result is chosen again."""
         lines: list[tuple[str | None, Line]] = [(row.conv, self._line(row)) for row in self._rows]
         if not lines and self._words():
             said = clean_line(self._said) or "Nothing found. Fewer or shorter words find more."
             lines = [(None, line(Run(f"  {said}", "mut"), ground="bar"))]
-        self.list_of().show(Choices(lines, self.place.glyphs, rev=hash((self._rows, self.cells, self._said))))
+        source = Choices(lines, self.place.glyphs, rev=hash((self._rows, self.cells, self._said)))
+        self.list_of().show(source, from_start=is_typed or not self._has_chosen)
         self.show_title()
 
     def _line(self, row: Row) -> Line:

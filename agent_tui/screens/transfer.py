@@ -98,7 +98,7 @@ class Transferring(Listed[Whom | None]):
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
-        if isinstance(answer, DirectoryView):
+        if isinstance(answer, DirectoryView) and self.is_attached:
             self._known = answer
             self.fill()
 

@@ -163,7 +163,7 @@ class Workstation(Screen[None]):
     async def on_mount(self) -> None:
         self._note_ringing(self.place.state.rows)
         self.lay_out()
-        self.inbox.list.focus()
+        self.set_focus(self.inbox.list)
         self.call_after_refresh(self._first_paint)
 
     async def _first_paint(self) -> None:
@@ -192,7 +192,7 @@ class Workstation(Screen[None]):
         self.show_inbox()
         self.show_heads()
         self.show_offer()
-        if self.desk.writer.has_sent:
+        if self.desk.writer.has_sent or self.reading.opened is None:
             self.show_thread()
 
     def desk_changed(self, applied: Applied) -> None:
@@ -204,10 +204,12 @@ class Workstation(Screen[None]):
             if row is not None:
                 self.reading.apply_row(row)
         self.show_status()
+        was = self.inbox.list.cursor
         self.show_inbox()
         if opened is not None and opened.conv in applied.changed:
             self.show_thread()
-        elif opened is None:
+        if opened is None or (was == opened.conv and self.inbox.list.cursor != was):
+            # Nothing was open, or somebody took what was: the neighbor that has the cursor now.
             self._follow_cursor()
         self.show_offer()
         if applied.toast:
@@ -435,6 +437,12 @@ class Workstation(Screen[None]):
     def forget_lines(self) -> None:
         """Our signs changed: everything is drawn again."""
         self._shown = None
+
+    def agree(self) -> None:
+        """The focus is in the list again: what is open and what the keys of the list mean are the same conversation."""
+        opened = self.reading.opened
+        if opened is not None and self.inbox.list.cursor != opened.conv and not self.inbox.list.select(opened.conv):
+            self.follow()
 
     def _follow_cursor(self) -> None:
         if not self._is_ready or (self.plan.is_single and self.single == "inbox"):

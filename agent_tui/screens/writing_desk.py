@@ -46,7 +46,7 @@ class WritingDesk:
     @property
     def has_focus(self) -> bool:
         writing = self.writing
-        return writing is not None and writing.has_focus
+        return writing is not None and self._screen.focused is writing
 
     @property
     def enter_sends(self) -> bool:
@@ -79,7 +79,8 @@ class WritingDesk:
         if self.writer.mode != mode:
             self.switch(self._screen.reading.opened, mode)
         if self.writing is not None:
-            self.writing.focus()
+            # At once: `focus()` would wait behind the letters that were typed after the key, and they would act.
+            self._screen.set_focus(self.writing)
 
     def leave(self) -> None:
         """The words go to the disk; another conversation may open."""
