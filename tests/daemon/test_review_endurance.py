@@ -65,7 +65,7 @@ async def test_nobody_is_told_a_position_whose_rows_are_not_there_yet() -> None:
     assert small.follower.position == 3
 
 
-def test_half_a_group_is_not_kept_when_the_read_model_is_closed(tmp_path: Path) -> None:
+async def test_half_a_group_is_not_kept_when_the_read_model_is_closed(tmp_path: Path) -> None:
     model = ReadModel(tmp_path / "model.sqlite")
     model.add_counted("support", 5, 0)
     model.index_words("case1", "hello world")
@@ -73,7 +73,7 @@ def test_half_a_group_is_not_kept_when_the_read_model_is_closed(tmp_path: Path) 
     again = ReadModel(tmp_path / "model.sqlite")
     assert again.position == 0
     assert again.db.execute("SELECT COUNT(*) FROM counted").fetchone() == (0,)
-    assert again.search("hello", 5) == []
+    assert await again.search("hello", 5) == []
     again.close()
 
 
