@@ -1,0 +1,221 @@
+"""An agent's day at the real window, at two sizes: what is on the screen, what the bridge stored, and what the customer got."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from broker_bridge.contract import commands as c
+from broker_bridge.contract import views as v
+from tests.daemon.site import Agent
+from tests.e2e.house import House, Visitor, is_writing
+from tests.e2e.terminal import Terminal
+from tests.until import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Day:
+    """Two agents at their windows, and a supervisor's eye on what is stored."""
+
+    def __init__(self, house: House, eye: Agent, maya: Terminal, ole: Terminal, size: str) -> None:
+        self.house, self.eye, self.maya, self.ole, self.size = house, eye, maya, ole, size
+
+    async def row(self, name: str, **wanted: str) -> v.Row:
+        return await self.house.sees(
+            self.eye, lambda row: row.name == name and all(getattr(row, key) == value for key, value in wanted.items())
+        )
+
+    async def texts(self, name: str, kind: str) -> list[str]:
+        """What is stored of one kind, in the order of the log."""
+        row = await self.row(name)
+        return [item.text for item in (await self.eye.thread(row.conv)).items if item.kind == kind]
+
+    async def put_away(self, name: str) -> None:
+        """Closed, whatever a test left open: nothing rings at the next one's desk."""
+        row = await self.row(name)
+        if row.state == "closed":
+            return
+        async with self.house.site.agent(row.owner or "maya") as owner:
+            if not row.owner:
+                await owner.accept(row.conv)
+            await owner.get(c.Close(id=owner.new_id(), conversation=row.conv, disposition="solved"), c.Done)
+
+    async def write(self, mode: str = "r") -> None:
+        """The caret is in the composer."""
+        self.maya.press(mode)
+        await until(lambda: is_writing(self.maya), saying=lambda: self.maya.text)
+        await self.maya.shows("colleagues only" if mode == "n" else "send")
+
+    async def leave(self, window: Terminal) -> None:
+        await self.house.to_list(window)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    made = House(tmp_path_factory.mktemp("house"))
+    await made.open()
+    try:
+        await made.site.enroll("maya", queues=("support",), capacity=50)
+        await made.site.enroll("ole", queues=("sales",), capacity=50)
+        await made.site.enroll("ines", role="supervisor")
+        yield made
+    finally:
+        made.site.kill()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def day(house: House, request: pytest.FixtureRequest) -> AsyncIterator[Day]:
+    columns, rows = request.param
+    async with AsyncExitStack() as opened:
+        eye = await opened.enter_async_context(house.site.agent("ines"))
+        windows = [
+            await opened.enter_async_context(house.window(agent, columns, rows, f"desk{columns}"))
+            for agent in ("maya", "ole")
+        ]
+        await asyncio.gather(*(window.shows("● link") for window in windows))
+        yield Day(house, eye, windows[0], windows[1], f"{columns}x{rows}")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def anna(day: Day, request: pytest.FixtureRequest) -> AsyncIterator[Visitor]:
+    """A customer with a name of her own in each test, accepted and open at Maya's desk."""
+    name = f"Anna {zlib.crc32(request.node.name.encode()) % 9000 + 1000}"
+    async with day.house.visitor(name) as visitor:
+        visitor.name = name
+        await visitor.say("Which fee applies in Tokyo?")
+        await day.house.take(day.maya, name)
+        await day.maya.shows("Which fee applies in Tokyo?")
+        try:
+            yield visitor
+        finally:
+            await day.put_away(name)
+
+
+async def test_a_line_and_enter_in_one_write_send_exactly_that_line(day: Day, anna: Visitor) -> None:
+    lines = [f"{n}: Hello Anna, let me look at that for you. ¿Qué? 万円 ✓" for n in range(5)]
+    await day.write()
+    for line in lines:
+        day.maya.type(f"{line}\r")
+        await until(lambda line=line: line in anna.heard or None, saying=lambda: f"{anna.heard}\n{day.maya.text}")
+    assert anna.heard == lines
+    assert await day.texts(anna.name, "colleague") == lines
+
+
+async def test_three_lines_with_enter_in_one_write_are_three_messages_in_order(day: Day, anna: Visitor) -> None:
+    await day.write()
+    day.maya.type("one is sent\rtwo is sent\rthree is sent\r")
+    await until(lambda: len(anna.heard) >= 3, saying=lambda: f"{anna.heard}\n{day.maya.text}")
+    assert anna.heard == ["one is sent", "two is sent", "three is sent"]
+
+
+async def test_a_note_stays_with_colleagues_and_a_close_with_its_outcome(day: Day, anna: Visitor) -> None:
+    await day.write("n")
+    day.maya.type("check the gold card first")
+    day.maya.press("alt+enter")
+    await day.maya.shows("check the gold card first", "colleagues only")
+
+    async def is_noted() -> bool:
+        return await day.texts(anna.name, "note") == ["check the gold card first"]
+
+    await until(is_noted)
+    await day.leave(day.maya)
+    await day.maya.shows("e close")
+    day.maya.press("e")
+    await day.maya.shows("outcome", "answered")
+    day.maya.press("2")
+    await day.row(anna.name, state="closed")
+    assert any("answered" in item.text for item in await _events(day, anna.name))
+    day.maya.press("3")
+    await day.maya.shows("closed: R opens it again")
+    day.maya.press("R")
+    await day.row(anna.name, state="other", owner="maya")
+    await day.maya.shows(f"to {anna.name}")
+    assert anna.heard == []
+
+
+async def _events(day: Day, name: str) -> list[v.Item]:
+    row = await day.row(name)
+    return [item for item in (await day.eye.thread(row.conv)).items if item.kind == "event"]
+
+
+async def test_a_transfer_stays_until_the_colleague_accepts_it_in_the_second_window(day: Day, anna: Visitor) -> None:
+    day.maya.press("t")
+    await day.maya.shows("Transfer", "Ole")
+    day.maya.type("ole")
+    await until(lambda: not day.maya.has("Ines") or None, saying=lambda: day.maya.text)
+    day.maya.press("enter")
+    await day.row(anna.name, owner="maya", transfer_to="Ole")
+    await day.ole.shows("Transfer", anna.name)
+    day.ole.press("a")
+    await day.row(anna.name, owner="ole", transfer_to="")
+    await day.ole.shows(f"to {anna.name}")
+    await day.maya.shows("with Ole: n writes a note")
+    day.ole.press("r")
+    await until(lambda: is_writing(day.ole), saying=lambda: day.ole.text)
+    day.ole.type("Ole here now\r")
+    await until(lambda: anna.heard, saying=lambda: day.ole.text)
+    assert anna.heard == ["Ole here now"]
+    await day.leave(day.ole)
+
+
+async def test_a_transfer_to_a_queue_leaves_at_once_and_another_takes_it(day: Day, anna: Visitor) -> None:
+    day.maya.press("t")
+    await day.maya.shows("Transfer", "sales")
+    day.maya.press("down", "down")
+    await day.maya.shows("ask sales")
+    day.maya.press("enter")
+    await day.row(anna.name, owner="", queue="sales", state="queued")
+    await day.house.take(day.ole, anna.name)
+    await day.row(anna.name, owner="ole")
+
+
+async def test_search_finds_a_part_of_a_word_in_cyrillic_and_two_letters_of_chinese(day: Day, anna: Visitor) -> None:
+    mark = day.size.replace("x", "")
+    async with day.house.visitor(f"Ольга {mark}") as olga, day.house.visitor(f"Wei {mark}") as wei:
+        await olga.say(f"Когда откроют накопительный счёт {mark}?")
+        await wei.say("请问外币兑换手续费是多少")
+        await day.row(olga.name)
+        await day.row(wei.name)
+        for words, name, shown in (
+            (f"опительн {mark}", olga.name, "Ольга"),
+            ("兑换", wei.name, "兑换"),
+            (anna.name, anna.name, anna.name),
+        ):
+            day.maya.press("/")
+            await day.maya.shows("Search")
+            day.maya.type(words)
+            await until(lambda name=name: any(name in line for line in day.maya.lines[4:]) or None, saying=lambda: day.maya.text)
+            await day.maya.shows("1 of 1" if name != wei.name else shown)
+            day.maya.press("enter")
+            await day.maya.hides("newest first")
+            await day.maya.shows(name)
+
+
+async def test_a_reply_that_crosses_a_new_message_is_stopped_and_can_be_sent_anyway(day: Day, anna: Visitor) -> None:
+    """The message comes in while the window stands still, so that it cannot have been seen."""
+    await day.write()
+    day.maya.type("The fee is 2 %.")
+    await day.maya.shows("The fee is 2 %.")
+    os.kill(day.maya.pid, signal.SIGSTOP)
+    try:
+        await anna.say("Wait, I meant Osaka!")
+        row = await day.row(anna.name, text="Wait, I meant Osaka!")
+        day.maya.press("enter")
+    finally:
+        os.kill(day.maya.pid, signal.SIGCONT)
+    assert row.owner == "maya"
+    await day.maya.shows("Not sent", "Wait, I meant Osaka!", "send anyway")
+    assert await day.texts(anna.name, "colleague") == [] and anna.heard == []
+    day.maya.press("ctrl+y")
+    await until(lambda: anna.heard, saying=lambda: day.maya.text)
+    assert anna.heard == ["The fee is 2 %."]
+    await day.maya.hides("Not sent")
+    assert isinstance(await day.eye.ask(c.Rows(view="all")), v.RowPage)
