@@ -16,6 +16,7 @@ from textual.binding import BindingType
 
 from agent_tui import themes
 from agent_tui.keys import KeyTable, table
+from agent_tui.model.clean import clean_typed
 from agent_tui.model.desk import Applied
 from agent_tui.model.linked import LinkStatus, Listener
 from agent_tui.model.notifyrules import Notifications, Terminal
@@ -101,6 +102,9 @@ class OneWindow(App[None]):
             press = getattr(self.screen, "press", None)
             if press is not None and press(event.key):
                 return
+        if isinstance(event, events.Paste):
+            # Copied from anywhere: a field paints what it holds, and few terminals take C1 or direction marks out of a paste.
+            event = events.Paste(clean_typed(event.text))
         await super().on_event(event)
 
     async def action_quit(self) -> None:
