@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent_tui.keeper import Enrollment
 
 OK, FAILED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 69, 130
-NEEDED = ("nats", "starlette", "uvicorn", "websockets", "cryptography", "aiosmtpd", "aiosmtplib", "aioimaplib")
+NEEDED = ("nats", "starlette", "uvicorn", "websockets", "cryptography", "aiosmtpd", "aiosmtplib")
 STOP_S = 60.0
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
 SUPERVISOR = "ines"

@@ -155,7 +155,9 @@ class Dovecot:
     def _give_away(self) -> None:
         if self._is_root:
             for path in (self.folder, *self.folder.rglob("*")):
-                os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+                # A running dovecot removes its locks and temporary files meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     def _write_config(self) -> None:
         user = self._owner.pw_name

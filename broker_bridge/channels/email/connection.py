@@ -138,7 +138,7 @@ class Email:
 
     async def _check_imap(self, imap: Imap) -> list[str]:
         try:
-            mailbox = await Mailbox.open(imap, self._site.secret(imap.password))
+            mailbox = await Mailbox.open(imap, self._site.secret(imap.secret))
         except LookupError as error:
             return [f"Reading: {error.args[0]}"]
         except (ImapLost, ImapRefused) as error:
@@ -198,7 +198,7 @@ class Email:
         while True:
             raw = await self._copies.get()
             try:
-                mailbox = await Mailbox.open(imap, self._site.secret(imap.password), folder="")
+                mailbox = await Mailbox.open(imap, self._site.secret(imap.secret), folder="")
                 try:
                     await mailbox.append(self._settings.sent_folder, raw)
                 finally:

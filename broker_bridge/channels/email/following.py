@@ -65,7 +65,7 @@ class Following:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Follow until cancelled. Raises ImapLost, ImapRefused, SiteFull, SiteUnavailable, LookupError: to be started again."""
-        mailbox = await Mailbox.open(self._settings, self._site.secret(self._settings.password))
+        mailbox = await Mailbox.open(self._settings, self._site.secret(self._settings.secret))
         try:
             cursor, known, since_s = await self._resumed(mailbox)
             ready()

@@ -26,8 +26,12 @@ class Imap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str
     port: Port = 993
     user: str
-    password: str
+    auth: Literal["password", "xoauth2"] = "password"
+    """`xoauth2`: a token instead of a password, as Google and Microsoft demand."""
+    password: str = ""
     """A reference to the secret, as `keyring:mail/support`."""
+    token: str = ""
+    """A reference to the access token (`xoauth2`), read anew for every connection: whatever renews it puts it there."""
     tls: Security = "tls"
     ca_file: str = ""
     """Certificates to trust instead of the system's."""
@@ -42,6 +46,16 @@ class Imap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The longest silence of the server within one command."""
     mark_seen: bool = False
     """Mark a mail as read after it was stored. Nothing here depends on the mark."""
+
+    def __post_init__(self) -> None:
+        wanted, other = ("token", "password") if self.auth == "xoauth2" else ("password", "token")
+        if not getattr(self, wanted) or getattr(self, other):
+            raise ValueError(f"imap: set {wanted} and not {other} (auth = {self.auth})")
+
+    @property
+    def secret(self) -> str:
+        """The reference to what it signs in with."""
+        return self.token or self.password
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
