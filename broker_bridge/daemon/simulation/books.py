@@ -1,4 +1,7 @@
-"""What the world saw with its own eyes: what was promised to customers and agents, and what providers were given. The checkers believe this."""
+"""What the world saw with its own eyes: what was promised to customers and agents, what providers were given.
+
+Law: written at the moment it happens, never changed afterwards; the checkers believe it.
+"""
 
 from __future__ import annotations
 

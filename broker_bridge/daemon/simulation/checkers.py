@@ -27,7 +27,7 @@ from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.simulation.fakebus import FakeBus
-from broker_bridge.daemon.simulation.house import HANDLE_KEY, LANES, NAMED, SITE_KEY
+from broker_bridge.daemon.simulation.house import LANES, NAMED, SITE_KEY
 from broker_bridge.daemon.simulation.loop import Process
 from broker_bridge.daemon.simulation.provider import CHANNELS
 from broker_bridge.daemon.states import CONV, KINDS, States
@@ -100,7 +100,7 @@ async def _gather(world: World) -> Evidence:
     model = ReadModel(None)
     model.begin_with(await bus.stream_created("LOG"))
     states = States(model, sealer, bus)
-    await Follower(model, states, sealer, NAMED).apply(list(log.messages.values()))
+    await Follower(model, states, sealer, NAMED).apply(tuple(log.messages.values()))
     evidence.rebuilt = model.checksum()
     model.close()
     return evidence
@@ -344,5 +344,34 @@ def _rows_differ(shown: Row | None, fresh: Row | None) -> str:
     return _difference(shown, fresh)
 
 
+LAG_S = 1.0
+"""What stands in the log for so long a router may be expected to know, whoever wrote it."""
+
+
 def _capacity(found: Evidence) -> None:
-    """The router offers nobody more than their capacity, as far as it had been told when it chose."""
+    """The router offers nobody more than their capacity, counting what it offered itself and what others took a while ago."""
+    log = found.world.sky.server.streams["LOG"].messages
+    places: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
+    """Agent to conversation to (when the place was taken, by whom)."""
+    folded: dict[str, Conversation] = {}
+    for seq, kind, name, entry in found.entries:
+        if kind != CONV:
+            continue
+        state = conv.fold(folded.setdefault(name, conv.begin(name)), entry, seq)
+        holders = {one for one in (state.owner, state.offer.agent if state.offer else "") if one}
+        for agent in list(places):
+            if agent not in holders:
+                places[agent].pop(name, None)
+        for agent in holders:
+            places[agent].setdefault(name, (log[seq].at_s, entry.by))
+        for fact in entry.facts:
+            if isinstance(fact, f.Offered) and entry.by == "router":
+                now_s = log[seq].at_s
+                known = [
+                    one for one, (at_s, by) in places[fact.agent].items() if now_s - at_s > LAG_S or by == "router"
+                ]
+                if len(known) > found.world.capacity[fact.agent]:
+                    found.say(
+                        f"capacity: {fact.agent} with room for {found.world.capacity[fact.agent]} "
+                        f"was offered the {len(known)}. at entry {seq}"
+                    )

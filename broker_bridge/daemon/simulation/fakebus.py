@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from broker_bridge.daemon.batch import EXPECT
 from broker_bridge.daemon.simulation.fakeserver import Durable, Message, Server, checked
 from broker_bridge.daemon.simulation.loop import NOBODY, Process, SimLoop
 from broker_bridge.daemon.verbs import BusStats, Verbs
@@ -44,13 +43,15 @@ class Weather:
     """Share of messages that take up to a hundred times as long."""
     mute: float = 0.0
     """Share of answers that never come although the deed is done."""
+    lose: float = 0.0
+    """Share of requests that never get there."""
     busy: float = 0.0
     """Share of batches that are turned away (10210)."""
     drop: float = 0.0
     """Share of core messages that a slow consumer loses."""
 
     def calm(self) -> None:
-        self.slow = self.mute = self.busy = self.drop = 0.0
+        self.slow = self.mute = self.lose = self.busy = self.drop = 0.0
 
 
 @dataclass
@@ -292,7 +293,8 @@ class FakeBus(Verbs):
         """
         await self.ready(timeout_s)
         number, answer = self._expect(timeout_s)
-        self.go(functools.partial(self._do, deed, number))
+        if self.sky.random.random() >= self.sky.weather.lose:
+            self.go(functools.partial(self._do, deed, number))
         try:
             found: T = await answer
             return found
@@ -470,6 +472,3 @@ class _Way:
     def __init__(self, deed: Callable[[], None]) -> None:
         self.deed = deed
         self.timer: asyncio.TimerHandle
-
-
-EXPECTED = EXPECT

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from broker_bridge.daemon.kv import Kv, Watch, is_marker
 from broker_bridge.daemon.pull import Follow, Pull
 from broker_bridge.daemon.simulation.fakebus import FakeBus
 from broker_bridge.daemon.simulation.fakeserver import Message
-from broker_bridge.daemon.wire import BusError, Entry, Unavailable, Unknown
-
+from broker_bridge.daemon.simulation.loop import NOBODY
+from broker_bridge.daemon.wire import BusError, Entry, Unknown
 
 EXPIRES_S = 3.0
 """How long an open request of a bridge that says nothing is served: shorter than its lease lives, as on a real broker."""
@@ -65,6 +66,7 @@ class FakePull(Pull):
         self._handy = deque()
         self._run = 0
         self._last_consumer_seq = 0
+        self._accepts: Callable[[FakeItem], bool] = self._in_turn
         self._forget = bus.on_reconnect(self._lost.set)
         self._work = bus.spawn(self._keep_open(), f"pull {durable}")
 
@@ -82,23 +84,30 @@ class FakePull(Pull):
     def _came(self, run: int, item: FakeItem) -> None:
         if run != self._run or self._is_closed or self._lost.is_set():
             return
-        if item.consumer_seq != self._last_consumer_seq + 1:
+        if not self._accepts(item):
             self._lost.set()
             return
-        self._last_consumer_seq = item.consumer_seq
         self._queue.append(item)
         self._arrived.set()
+
+    def _in_turn(self, item: FakeItem) -> bool:
+        if self._reset and item.consumer_seq != self._last_consumer_seq + 1:
+            return False
+        self._last_consumer_seq = item.consumer_seq
+        return True
 
     async def _keep_open(self) -> None:
         durable = self.bus.sky.server.durables[self._name]
 
         def begin() -> None:
+            if self._is_closed:
+                return
             if self._reset:
                 durable.reset()
             if self not in durable.takers:
                 durable.takers.append(self)
             self._given = 0
-            self.bus.loop.call_soon(self.bus.sky.pump, durable, context=_nobody())
+            self.bus.loop.call_soon(self.bus.sky.pump, durable, context=NOBODY)
 
         while True:
             await self._lost.wait()
@@ -150,12 +159,6 @@ class FakePull(Pull):
         if self in durable.takers:
             durable.takers.remove(self)
         self._arrived.set()
-
-
-def _nobody() -> Any:
-    from broker_bridge.daemon.simulation.loop import NOBODY
-
-    return NOBODY
 
 
 class FakeFollow(Follow):
@@ -236,11 +239,11 @@ class FakeKv(Kv):
 class FakeWatch(Watch):
     """Changes of keys."""
 
-    def __init__(self, bus: FakeBus, stream: str, prefix: str, to_entry: Any) -> None:
+    def __init__(self, bus: FakeBus, stream: str, prefix: str, to_entry: Callable[[Any], Entry]) -> None:
         self._bus = bus
         self._source = bus.sky.server.streams[stream]
         self._begins = prefix
-        self._to_entry = to_entry
+        self._read: Callable[[Any], Entry] = to_entry
         self._known = {}
         self._ready = deque()
         self._arrived = asyncio.Event()
@@ -255,7 +258,7 @@ class FakeWatch(Watch):
             self._bus.go(lambda: self._bus.come(functools.partial(self._came, self._source.matching(self._begins))))
 
     def _came(self, found: list[Message]) -> None:
-        gone = set(self._known) - {self._to_entry(one).key for one in found}
+        gone = set(self._known) - {self._read(one).key for one in found}
         for message in found:
             self._saw(message)
         for key in sorted(gone):
@@ -269,7 +272,7 @@ class FakeWatch(Watch):
             self._bus.come(functools.partial(self._saw, message))
 
     def _saw(self, message: Message) -> None:
-        entry = self._to_entry(message)
+        entry = self._read(message)
         if entry.revision <= self._known.get(entry.key, 0):
             return
         if entry.value is None:
@@ -306,6 +309,3 @@ class FakeWatch(Watch):
         if self._stored in self._source.stored:
             self._source.stored.remove(self._stored)
         self._arrived.set()
-
-
-__all__ = ["FakeFollow", "FakeItem", "FakeKv", "FakePull", "FakeWatch", "Unavailable"]

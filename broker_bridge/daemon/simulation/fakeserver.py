@@ -20,7 +20,7 @@ from broker_bridge.daemon.wire import LostRace, Outgoing, SeenBefore, Stored, St
 ID = "Nats-Msg-Id"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     seq: int
     subject: str

@@ -33,7 +33,7 @@ async def deliver(world: World, channel: str, native: str, item: Item, address: 
     spoken = world.books.spoken.setdefault(
         native, Spoken(native, channel, address, text, world.loop.now, is_receipt=isinstance(item, Receipt))
     )
-    while not await _once(world, channel, native, item):
+    while not await _once(world, channel, native, item):  # noqa: ASYNC110 - a sender tries again after a while
         await asyncio.sleep(0.2 + world.random.random())
     if spoken.acknowledged_s is None:
         spoken.acknowledged_s = world.loop.now
@@ -256,7 +256,7 @@ class Terminal:
 
     async def _act(self) -> None:
         while True:
-            await asyncio.sleep(0.1 + self.random.random() ** 2 * 4)
+            await asyncio.sleep(0.1 + self.random.random() ** 2 * 2)
             if self.world.is_calm or not self.mirror.rows:
                 continue
             row = self._pick()
@@ -288,7 +288,7 @@ class Terminal:
     def _pick(self) -> v.Row:
         rows = list(self.mirror.rows.values())
         wanted = [row for row in rows if row.state in ("ringing", "mine")]
-        chosen = wanted if wanted and self.random.random() < 0.8 else rows
+        chosen = wanted if wanted and self.random.random() < 0.9 else rows
         return chosen[int(self.random.random() * len(chosen))]
 
     def _wish(self, row: v.Row) -> c.Act | None:
@@ -297,23 +297,25 @@ class Terminal:
         epoch = row.epoch if random.random() < 0.9 else row.epoch - 1
         at = random.random()
         if row.state == "ringing":
-            if at < 0.7:
+            if at < 0.8:
                 return c.Accept(**act, epoch=epoch)
-            return c.Decline(**act) if at < 0.9 else None
+            return c.Decline(**act) if at < 0.95 else None
         if self._sent and random.random() < 0.15:
             conversation, message = self._sent[int(random.random() * len(self._sent))]
             return c.SendAgain(id=act["id"], conversation=conversation, message=message)
         if self._closed and random.random() < 0.1:
             return c.Reopen(id=act["id"], conversation=self._closed[int(random.random() * len(self._closed))])
         if row.state == "queued":
-            return c.Accept(**act) if at < 0.3 else None
+            return c.Accept(**act) if at < 0.5 else None
         if row.state == "mine":
             return self._wish_of_owner(act, row, epoch, at)
-        return c.Note(**act, text="a note") if at < 0.3 else c.Reply(**act, text="stale", channel="plain", anyway=True)
+        if at < 0.2:
+            return c.Note(**act, text="a note")
+        return c.Reply(**act, text="stale", channel="plain", anyway=True) if at < 0.4 else None
 
     def _wish_of_owner(self, act: dict[str, Any], row: v.Row, epoch: int, at: float) -> c.Act:
         random = self.random
-        if at < 0.55:
+        if at < 0.65:
             channel = "sure" if row.channel == "sure" else "plain"
             if random.random() < 0.1:
                 channel = "plain" if channel == "sure" else "sure"
@@ -325,15 +327,15 @@ class Terminal:
                 seen=row.rev,
                 anyway=random.random() < 0.7,
             )
-        if at < 0.65:
+        if at < 0.7:
             return c.Note(**act, text=f"note {act['id']}")
-        if at < 0.75:
+        if at < 0.78:
             others = [one for one in self.world.agents if one != self.agent]
             if others and random.random() < 0.6:
                 return c.Transfer(**act, epoch=epoch, to_agent=others[int(random.random() * len(others))])
             return c.Transfer(**act, epoch=epoch, to_queue="sales" if random.random() < 0.5 else "help")
-        if at < 0.8:
+        if at < 0.81:
             return c.TakeBack(**act)
-        if at < 0.85:
+        if at < 0.86:
             return c.See(**act)
         return c.Close(**act, epoch=epoch, disposition="solved")

@@ -36,13 +36,14 @@ class Mood:
     hangs: float = 0.0
     loses: float = 0.0
     late: float = 0.0
+    slow: float = 0.0
 
     def calm(self) -> None:
-        self.refuses = self.uncertain = self.hangs = self.loses = self.late = 0.0
+        self.refuses = self.uncertain = self.hangs = self.loses = self.late = self.slow = 0.0
 
     def draw(self, random: Random) -> str:
         at = random.random()
-        for fate in ("refuses", "uncertain", "hangs", "loses", "late"):
+        for fate in ("refuses", "uncertain", "hangs", "loses", "late", "slow"):
             at -= getattr(self, fate)
             if at < 0:
                 return fate
@@ -55,6 +56,7 @@ class Provider:
     def __init__(self, name: str, loop: SimLoop, random: Random, books: Books) -> None:
         self.name = name
         self.mood = Mood()
+        self.on_call: Callable[[Process], None] = lambda process: None
         self.on_taken: Callable[[Outbound], None] = lambda out: None
         self._loop = loop
         self._random = random
@@ -64,10 +66,12 @@ class Provider:
 
     async def send(self, process: Process, out: Outbound) -> str:
         """A bridge calls."""
+        self.on_call(process)
         fate = self.mood.draw(self._random)
         answer: asyncio.Future[str] = self._loop.create_future()
         if fate != "loses":
-            took_s = 3 * SEND_TIMEOUT_S * self._random.random() if fate == "late" else 0.3 * self._random.random() ** 3
+            longest_s = {"late": 3 * SEND_TIMEOUT_S, "slow": 0.9 * SEND_TIMEOUT_S}.get(fate, 0.05)
+            took_s = longest_s * self._random.random()
             self._loop.call_later(took_s, self._take, process, out, answer, fate, context=NOBODY)
         return await answer
 

@@ -24,7 +24,7 @@ from broker_bridge.daemon.simulation.books import Books
 from broker_bridge.daemon.simulation.fakebus import Sky
 from broker_bridge.daemon.simulation.fakeserver import Server, Stream
 from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, House
-from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
+from broker_bridge.daemon.simulation.loop import NOBODY, Process, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
 from broker_bridge.daemon.wire import BusError, Outgoing
@@ -63,6 +63,7 @@ class World:
         self.doors: list[Door] = []
         self.providers = {name: Provider(name, self.loop, self.random, self.books) for name in CHANNELS}
         for name, provider in self.providers.items():
+            provider.on_call = self._called
             provider.on_taken = lambda out, name=name: people.receipts(self, name, out.message, out.address)  # type: ignore[misc]
         self.houses: dict[str, House] = {}
         self.models: dict[str, ReadModel] = {}
@@ -73,6 +74,7 @@ class World:
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
+        self._strikes = 0
         self._begun: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -118,6 +120,7 @@ class World:
 
     async def _play(self) -> None:
         random = self.random
+        self.sky.weather.latency_s = 0.0005 * 40 ** random.random()
         self._enroll(1 + int(random.random() * 4))
         for number in range(1 + int(random.random() * 2.3)):
             self._keepers.append(self.loop.create_task(self._keep_house(f"b{number}", random.random() * 2)))
@@ -238,6 +241,15 @@ class World:
         if (house := self._some_house()) is not None:
             house.process.dies_at = house.process.steps + 1 + int(self.random.random() ** 2 * 3_000)
 
+    def _strike(self) -> None:
+        self._strikes += 1
+
+    def _called(self, process: Process) -> None:
+        """A provider is called: the bridge may die of it."""
+        if self._strikes and self.random.random() < 0.5:
+            self._strikes -= 1
+            process.dies_at = process.steps + 1 + int(self.random.random() ** 2 * 60)
+
     def _restart(self) -> None:
         if (house := self._some_house()) is not None:
             self.loop.call_soon(house.stop, context=house.process.context)
@@ -268,7 +280,8 @@ class World:
     def _weather(self) -> None:
         weather, random = self.sky.weather, self.random
         weather.slow = random.random() * 0.3
-        weather.mute = random.random() * 0.15
+        weather.mute = random.random() * 0.1
+        weather.lose = random.random() * 0.1
         weather.busy = random.random() * 0.3
         weather.drop = random.random() * 0.1
 
@@ -285,6 +298,7 @@ class World:
             mood.hangs = random.random() * 0.1
             mood.loses = random.random() * 0.1
             mood.late = random.random() * 0.2
+            mood.slow = random.random() * 0.5
 
     def _logoff(self) -> None:
         agents = list(self.terminals.values())
@@ -345,6 +359,8 @@ class World:
 _TROUBLES = (
     "crash",
     "crash",
+    "strike",
+    "strike",
     "restart",
     "freeze",
     "clock",
