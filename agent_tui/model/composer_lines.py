@@ -1,6 +1,6 @@
 """What stands around the text that is being written: who it goes to, by which channel, what stopped it, which keys send.
 
-The law: the name, the channel and the address of a reply are never cut silently: the name gives way before the address.
+The law: the name, the channel and the address of a reply are never cut: what is too long for one row has two.
 """
 
 from __future__ import annotations
@@ -8,33 +8,25 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from agent_tui.model import clock
-from agent_tui.model.cells import cut, width
+from agent_tui.model.cells import cut, cut_middle, width
 from agent_tui.model.clean import clean_line
-from agent_tui.model.frame import Key, Part, fitted, key_part, margined
+from agent_tui.model.frame import Key, Part, cells_of, fitted, key_part, margined
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import Line, Run
 from broker_bridge.contract.views import Item, Reach
 from broker_bridge.contract.words import Address
 
-NAME_AT_LEAST = 8
 
-
-def to_line(reach: Reach, cells: int) -> Line:
-    """`to Anna Berg  wa +46 70 174 06 05`."""
-    address = clean_line(reach.address)
-    fixed = width("to ") + 2 + width(reach.word) + 1 + width(address)
-    name = cut(clean_line(reach.name), max(NAME_AT_LEAST, cells - 2 - fixed))
-    left = Part(
-        (
-            Run("to ", "mut"),
-            Run(name, "strong", "b"),
-            Run("  "),
-            Run(clean_line(reach.word), "strong", "b"),
-            Run(f" {address}"),
-        )
-    )
-    right = () if reach.is_up else (Part((Run("channel is down", "near"),), 1),)
-    return margined(fitted((left,), right, cells - 2), "bar")
+def to_lines(reach: Reach, cells: int) -> tuple[Line, ...]:
+    """`to Anna Berg  wa +46 70 174 06 05`; what does not fit in one row takes a second, and nothing is cut in one."""
+    name, word, address = clean_line(reach.name), clean_line(reach.word), clean_line(reach.address)
+    down = () if reach.is_up else (Part((Run("channel is down", "near"),), 1),)
+    who = (Run("to ", "mut"), Run(name, "strong", "b"), Run("  ") if name else Run(""), Run(word, "strong", "b"))
+    if cells_of(who) + 1 + width(address) <= cells - 2:
+        return (margined(fitted((Part((*who, Run(f" {address}"))),), down, cells - 2), "bar"),)
+    first = margined(fitted((Part(who),), down, cells - 2), "bar")
+    second = Run("   " + cut_middle(address, cells - 5))
+    return first, margined(fitted((Part((second,)),), (), cells - 2), "bar")
 
 
 def cc_line(reach: Reach, cells: int) -> Line:

@@ -9,11 +9,12 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from agent_tui.model import clock
-from agent_tui.model.cells import cut, fit, pad_left, width
+from agent_tui.model.cells import cut, fit, pad_left, width, wrap
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import cells_of
 from agent_tui.model.rows import Moment as Instant
-from agent_tui.model.runs import Line, Run, line
+from agent_tui.model.runs import BLANK, Line, Run, line
+from agent_tui.model.source import Plain
 from broker_bridge.contract.views import Colleague, DirectoryView, QueueView
 
 SORTS = ("who needs help", "name", "load")
@@ -96,14 +97,32 @@ def _span(seconds: int | None) -> str:
     return "?" if seconds is None else clock.minutes(seconds * 1000)
 
 
+class _Floor(NamedTuple):
+    """Cells of the floor's columns, by the board's width."""
+
+    name: int
+    load: int
+    works: int
+    """What is left for `works on`, without the clock."""
+
+
+def _floor_columns(cells: int) -> _Floor:
+    name = 15 if cells < 84 else 20
+    load = 8 if cells < 84 else 10
+    return _Floor(name, load, max(0, cells - 4 - name - 1 - 12 - 8 - 2 - load - 1))
+
+
 def floor_head(cells: int) -> Line:
     """The column words of the floor."""
-    return line(Run(fit(f"    {'agent':<16}{'state':<12}{'since':>7}  {'load':<10}works on", cells), "mut"))
+    columns = _floor_columns(cells)
+    words = f"    {fit('agent', columns.name)} {'state':<12}{'since':>8}  {fit('load', columns.load)} works on"
+    return line(Run(fit(words, cells), "mut"))
 
 
 def floor_row(one: Colleague, cells: int, at: Instant) -> Line:
     """`!! Maya Lindqvist ● ready  1:12:40 ▮▮▯▯  Anna Berg  wa  -0:42`."""
     glyphs, now_ms = at.glyphs, at.now_ms
+    columns = _floor_columns(cells)
     weight = need(one, now_ms)
     is_calm = one.state in ("away", "off")
     sign, role = {
@@ -116,21 +135,24 @@ def floor_row(one: Colleague, cells: int, at: Instant) -> Line:
     right = _due(one, at)
     works = clean_line(one.works_on)
     word = f"  {clean_line(one.works_on_word)}" if works and one.works_on_word else ""
-    room = max(0, cells - 51 - cells_of(right) - 1)
-    shown = cut(works, max(0, room - width(word)), glyphs.dots) + word if works else ""
-    runs = (
+    room = max(0, columns.works - cells_of(right))
+    # A late one's chip takes the margin as well; the channel goes before the name is cut to nothing.
+    word = word if room - width(word) >= 8 else ""
+    shown = cut(works, max(0, room - width(word) - 1), glyphs.dots) + word if works else ""
+    name = fit(clean_line(one.name), columns.name, glyphs.dots)
+    return line(
         Run(" "),
         _MARKS[weight],
         Run(" "),
-        Run(fit(clean_line(one.name), 15, glyphs.dots) + " ", "mut" if is_calm else "strong", "b" if weight else ""),
+        Run(f"{name} ", "mut" if is_calm else "strong", "b" if weight else ""),
         Run(f"{sign} ", role),
         Run(fit(words, 10), "mut" if is_calm else "text"),
-        Run(pad_left(since, 7), "near" if weight == 1 and not is_calm else "mut" if is_calm else "text"),
+        Run(pad_left(since, 8), "near" if weight == 1 and not is_calm else "mut" if is_calm else "text"),
         Run("  "),
-        Run(fit(_load(one, at), 10), "near" if one.capacity and one.load >= one.capacity else "text"),
+        Run(fit(_load(one, at), columns.load) + " ", "near" if one.capacity and one.load >= one.capacity else "text"),
         Run(fit(shown, room), "mut" if is_calm else "text"),
+        *right,
     )
-    return line(*runs, *right)
 
 
 def _load(one: Colleague, at: Instant) -> str:
@@ -149,14 +171,26 @@ def _due(one: Colleague, at: Instant) -> tuple[Run, ...]:
     return (Run(f" {word}", "near" if is_near else "mut", "b" if is_near else ""), Run(" "))
 
 
+class _Queues(NamedTuple):
+    """Cells of the queues' columns, by the board's width."""
+
+    name: int
+    bar: int
+    arrivals: int
+
+
+def _queue_columns(cells: int) -> _Queues:
+    bar, shape = (7, 8) if cells < 84 else (10, 12)
+    name = max(12, min(24, cells - 4 - 5 - 8 - 3 - bar - 6 - 7 - 3 - shape - 1))
+    return _Queues(name, bar, max(0, min(shape, cells - 4 - name - 5 - 8 - 3 - bar - 6 - 7 - 3 - 1)))
+
+
 def queue_head(cells: int) -> Line:
     """The column words of the queues."""
-    return line(
-        Run(
-            fit(f"    {'queue':<15}{'wait':>4}{'oldest':>8}   {'service level':<13} {'ready':>5}   arrivals", cells),
-            "mut",
-        )
-    )
+    columns = _queue_columns(cells)
+    level = fit("service level", columns.bar + 6)
+    words = f"    {fit('queue', columns.name)}{'wait':>5}{'oldest':>8}   {level}{'ready':>7}   arrivals"
+    return line(Run(fit(words, cells), "mut"))
 
 
 def weight_of(queue: QueueView, now_ms: int) -> int:
@@ -170,25 +204,28 @@ def queue_row(queue: QueueView, cells: int, at: Instant) -> Line:
     """`!! complaints   5  6:40  ━━━━━── 68 %   1   ▂▃▅▆`."""
     weight = weight_of(queue, at.now_ms)
     level = queue.service_level
-    full = round((level or 0) * 7)
+    columns = _queue_columns(cells)
+    full = round((level or 0) * columns.bar)
     role = "late" if weight == 2 else "mut"
     oldest = clock.minutes(at.now_ms - queue.oldest_ms) if queue.oldest_ms is not None else ""
     old_role = {2: "late", 1: "near", 0: "text"}[weight]
-    arrivals = tuple(float(number) for number in queue.arrivals[-max(0, cells - 57) :]) if cells > 58 else ()
+    arrivals = tuple(float(number) for number in queue.arrivals[-columns.arrivals :]) if columns.arrivals else ()
     return line(
         Run(" "),
         _MARKS[weight],
         Run(" "),
         Run(
-            fit(clean_line(queue.name), 15, at.glyphs.dots), "strong" if weight else "text", "b" if weight == 2 else ""
+            fit(clean_line(queue.name), columns.name, at.glyphs.dots),
+            "strong" if weight else "text",
+            "b" if weight == 2 else "",
         ),
-        Run(pad_left(f"{queue.waiting}", 4), "strong" if queue.waiting else "mut", "b" if queue.waiting else ""),
+        Run(pad_left(f"{queue.waiting}", 5), "strong" if queue.waiting else "mut", "b" if queue.waiting else ""),
         Run(pad_left(oldest, 8), old_role, "b" if weight else ""),
         Run("   "),
         Run(at.glyphs.focus * full, role),
-        Run(at.glyphs.rule * (7 - full), "rule"),
+        Run(at.glyphs.rule * (columns.bar - full), "rule"),
         Run(pad_left(f"{round(level * 100)} %" if level is not None else "?", 6), role if weight == 2 else "text"),
-        Run(pad_left(f"{queue.ready}", 6), "late" if queue.waiting and not queue.ready else "text"),
+        Run(pad_left(f"{queue.ready}", 7), "late" if queue.waiting and not queue.ready else "text"),
         Run("   "),
         Run(at.glyphs.sparkline(arrivals), "strong" if weight else "mut"),
     )
@@ -231,3 +268,17 @@ def alert_row(alert: Alert, cells: int, at: Instant) -> Line:
     return line(
         Run(" "), _MARKS[alert.weight], Run(" "), Run(f"{clock.at(alert.at_ms, at.tz)}  ", "mut"), Run(text, role)
     )
+
+
+def nothing_read(read: str, find: str, cells: int, at: Instant) -> Plain:
+    """What stands where a conversation would be read: which keys open one, and who learns of it."""
+    rows = [BLANK]
+    for key, words in ((read, "read what a colleague works on"), (find, "find a conversation to read")):
+        shown = key.replace("⏎", at.glyphs.enter)
+        rows.append(
+            line(Run("    "), Run(fit(shown, 4), "acc", "b"), Run(cut(words, max(0, cells - 9), at.glyphs.dots)))
+        )
+    rows.append(BLANK)
+    why = "Nobody in it sees that you read. The audit keeps who read what, and when."
+    rows.extend(line(Run(f"    {words}", "mut")) for words in wrap(why, max(8, cells - 6)))
+    return Plain([(None, row) for row in rows], rev=hash((tuple(rows), cells)))

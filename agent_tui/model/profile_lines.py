@@ -16,7 +16,8 @@ from agent_tui.model.thread_lines import kind, size
 from broker_bridge.contract.views import Case, FileLine, Identifier, Profile
 
 LABEL_CELLS = 8
-_CALM = frozenset(("closed", "solved", "resolved", "merged"))
+_CALM = frozenset(("open", "rings", "closed", "solved", "resolved", "merged"))
+_WORDS = {"owned": "open", "offered": "rings"}
 _GOOD = frozenset(("ready", "done"))
 
 _Rows = list[tuple[Hashable, Line]]
@@ -76,7 +77,7 @@ def _titled(title: str, rows: _Rows) -> _Rows:
 
 
 def _open(case: Case, cells: int, now: Now) -> Line:
-    state = clean_line(case.state, 20)
+    state = _WORDS.get(case.state, clean_line(case.state, 20))
     role = "mut" if state in _CALM else "ok" if state in _GOOD else "near"
     return _row(_case(case), (Run(state, role),), cells, now)
 

@@ -24,7 +24,7 @@ _LANES = frozenset(("note", "whisper"))
 
 
 class Keys(NamedTuple):
-    """The keys that are shown inside a thread, as they are bound now."""
+    """The keys that are shown inside a thread, as they are bound now; an empty one is not shown."""
 
     raw: str = "i"
     open: str = "o"
@@ -247,7 +247,7 @@ def _files(files: tuple[FileLine, ...], cells: int, glyphs: Glyphs, keys: Keys) 
     facts = [(kind(file), size(file.size_bytes)) for file in files]
     kind_cells = max(width(word) for word, _ in facts)
     size_cells = max(width(word) for _, word in facts)
-    acts = (Run("   "), *_key(keys.open, "open"), Run("  "), *_key(keys.save, "save"))
+    acts = (Run("   "), *_key(keys.open, "open"), Run("  "), *_key(keys.save, "save")) if keys.open else ()
     room = cells - EDGE_CELLS - 1
     rest = 2 + kind_cells + 1 + size_cells
     has_acts = room - rest - 15 >= 8
@@ -277,4 +277,4 @@ def size(size_bytes: int) -> str:
 
 
 def _key(key: str, verb: str) -> tuple[Run, ...]:
-    return (Run(key, "acc", "b"), Run(f" {verb}", "mut"))
+    return (Run(key, "acc", "b"), Run(f" {verb}", "mut")) if key else ()

@@ -45,7 +45,7 @@ def above(writ: Writ, cells: int, tz: tzinfo = UTC) -> tuple[Line, ...]:
     if writ.mode == "note":
         found.append(composer_lines.note_line(cells))
     elif writ.reach is not None and writ.mode == "reply":
-        found.append(composer_lines.to_line(writ.reach, cells))
+        found.extend(composer_lines.to_lines(writ.reach, cells))
         if writ.reach.cc:
             found.append(composer_lines.cc_line(writ.reach, cells))
     else:
@@ -77,7 +77,7 @@ class Composer(Vertical):
     @property
     def rows(self) -> int:
         """Rows it takes now, with the rule."""
-        return self.base_rows + max(0, len(above(self.writ, 80)) - 1)
+        return self.base_rows + max(0, len(above(self.writ, self.cells)) - 1)
 
     def compose(self) -> ComposeResult:
         yield Painted(id="composer-rule")

@@ -79,7 +79,10 @@ def key_line(screen: Workstation) -> Line:
     elif "down" in places:
         count = waiting(place)
         lead = (Run(f"{count} wait", "near", "b"),) if count else ()
-        keys = table.keys_for("down", ("reply", "note"))
+        keys = table.keys_for("down", verbs)
+        if not count:
+            idle = {table[name].label for name in ("waits", "take_reply_back")}
+            keys = tuple(key for key in keys if key.words not in idle)
     elif "offer" in places and screen.desk.has_focus and screen.offer is not None:
         lead = offer_lines.chip(screen.offer, place.now_ms())
         offered = table.keys_for("offer", ("accept", "decline"), is_typed=True)
@@ -96,6 +99,8 @@ def key_line(screen: Workstation) -> Line:
         if "offer" in places:
             offered = table.keys_for("offer", ("accept", "decline"))
             keys = (*offered, *(key for key in keys if key not in offered))
+        if screen.over:
+            keys = (Key(table.shown("back", "side"), "conversation"), *keys)
         if cells >= NAMED_FROM:
             keys = _with_name(screen, keys)
     return frame.key_line(keys, cells, place.glyphs, lead=lead, always=always)

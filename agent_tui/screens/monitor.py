@@ -17,9 +17,10 @@ from agent_tui.model import clock, floor, frame
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part
 from agent_tui.model.runs import Line, Run, line
-from agent_tui.model.source import EMPTY, Mark, Plain, Slot
+from agent_tui.model.source import Mark, Plain, Slot
 from agent_tui.model.status_lines import monitor_line
 from agent_tui.model.thread import Thread
+from agent_tui.model.thread_lines import Keys
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens.reading import Reading
@@ -28,6 +29,8 @@ from broker_bridge.contract.commands import Directory
 from broker_bridge.contract.views import DirectoryView, Row, ThreadFeed
 
 FETCH_S = 2.0
+NO_KEYS = Keys("", "", "", "")
+"""Here a conversation is only read."""
 BOARDS = ("floor", "queues", "alerts")
 
 
@@ -198,9 +201,10 @@ class Monitor(Screen[None]):
         opened, shown = self.reading.opened, self.query_one("#read-list", LineList)
         rule = frame.rule(cells, at.glyphs, is_focused=shown.has_focus)
         if opened is None:
-            hint = Part((Run(f"{at.glyphs.off} nothing is read", "mut"),))
+            hint = Part((Run("No conversation is read", "mut"),))
             self.query_one("#read-head", Painted).show(frame.head((hint,), (), cells), rule)
-            shown.show(EMPTY)
+            read, find = (self.keys.shown(name, "monitor") for name in ("read_silently", "search"))
+            shown.show(floor.nothing_read(read, find, cells, at))
             return
         row = opened.row
         who = clean_line(row.owner_name).split(" ")[0] or "queue"
@@ -214,10 +218,10 @@ class Monitor(Screen[None]):
         is_other = self._shown is None or self._shown[0] != opened.conv
         typing = row.typing if at.has_link else ()
         if self._shown is None or is_other:
-            thread = Thread(list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more)
+            thread = Thread(list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more, keys=NO_KEYS)
         else:
             thread = self._shown[1].updated(
-                list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more
+                list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more, keys=NO_KEYS
             )
         self._shown = (opened.conv, thread)
         shown.show(thread, from_start=is_other)
@@ -235,7 +239,7 @@ class Monitor(Screen[None]):
         shown = [Key(self.keys.shown(name, "monitor"), self.keys[name].label) for name in pages]
         back = Key(self.keys.shown("back", "monitor"), "to the desk", 1)
         lead = (Run(clean_line(self._said), "near", "b"),) if self._said else ()
-        rest = tuple(key for key in keys if key.words != "read")
+        rest = tuple(sorted((key for key in keys if key.words != "read"), key=lambda key: key.rank))
         found = (*shown, *(key._replace(rank=key.rank + 3) for key in rest)) if self.is_narrow else (*rest, back)
         always = (Key(self.keys.shown("command"), "command"), Key(self.keys.shown("help"), "help"))
         row = frame.key_line(found, self.app.size.width, self.place.glyphs, lead=lead, always=always)

@@ -63,9 +63,16 @@ class Reading:
         elif isinstance(answer, Refusal):
             self._said(answer.sentence)
         self._tell(opened)
-        profile = await self._place.ask(ProfileOf(conversation=conv))
+        await self.fetch_profile()
+
+    async def fetch_profile(self) -> None:
+        """Profile and timeline of what is open now."""
+        opened = self.opened
+        if opened is None:
+            return
+        profile = await self._place.ask(ProfileOf(conversation=opened.conv))
         if isinstance(profile, Profile):
-            self._profiles[conv] = profile
+            self._profiles[opened.conv] = profile
             self._tell(opened)
 
     async def fetch_older(self) -> None:

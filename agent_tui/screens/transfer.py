@@ -46,6 +46,8 @@ class Transferring(Listed[Whom | None]):
         super().__init__(place)
         self._row = row
         self._known = DirectoryView()
+        self._is_known = False
+        self._is_asked = False
         self._count = 0
 
     def content(self) -> ComposeResult:
@@ -99,8 +101,9 @@ class Transferring(Listed[Whom | None]):
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
         if isinstance(answer, DirectoryView) and self.is_attached:
-            self._known = answer
-            self.fill()
+            self._known, self._is_known = answer, True
+        self._is_asked = True
+        self.fill()
 
     def fill(self) -> None:
         """The people and queues that have what was typed in their names."""
@@ -121,11 +124,21 @@ class Transferring(Listed[Whom | None]):
             lines.append((None, _title("queues")))
             lines.extend((("queue", one.queue), self._queue(one)) for one in queues)
         self._count = len(people) + len(queues)
-        self.query_one("#found", Painted).show(line(Run(pad_left(f"{self._count} found", 9), "mut"), ground="bar"))
-        rev = hash((tuple(people), tuple(queues), self.cells, self.place.now_ms() // 1000))
+        count = f"{self._count} found" if self._is_known else ""
+        self.query_one("#found", Painted).show(line(Run(pad_left(count, 8), "mut"), ground="bar"))
+        if not lines:
+            lines = [(None, line(Run(f"  {self._why_nobody()}", "mut", "i"), ground="bar"))]
+        rev = hash((tuple(people), tuple(queues), self.cells, self._is_asked, self.place.now_ms() // 1000))
         self.list_of().show(Choices(lines, self.place.glyphs, rev=rev))
         self.show_title()
         self._show_along()
+
+    def _why_nobody(self) -> str:
+        if self._is_known:
+            return "Nobody has this name or works for such a queue."
+        if self._is_asked:
+            return "Without a link it is not known who is there."
+        return f"{self.place.glyphs.waits} asking who is there"
 
     def _person(self, one: Colleague, names: dict[str, str]) -> Line:
         glyphs = self.place.glyphs

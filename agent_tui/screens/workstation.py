@@ -208,6 +208,9 @@ class Workstation(Screen[None]):
         self.show_inbox()
         if opened is not None and opened.conv in applied.changed:
             self.show_thread()
+            before = applied.before.get(opened.conv)
+            if before is not None and _happened(before) != _happened(opened.row):
+                self.run_worker(self.reading.fetch_profile(), group="profile", exclusive=True)
         if opened is None or (was == opened.conv and self.inbox.list.cursor != was):
             # Nothing was open, or somebody took what was: the neighbor that has the cursor now.
             self._follow_cursor()
@@ -479,3 +482,8 @@ class Workstation(Screen[None]):
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         self.show_heads()
+
+
+def _happened(row: Row) -> tuple[object, ...]:
+    """What of a row stands in profile and timeline too."""
+    return row.state, row.owner_name, row.last_ms, row.name
