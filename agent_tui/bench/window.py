@@ -102,7 +102,7 @@ def main() -> None:
             now_ms=_now_ms,
             status=LinkStatus(since_ms=_now_ms()),
         )
-        # As the window itself would after a load of this size: what is there stays there.
+        # As `Opening.link` does before it makes the real one.
         gc.collect()
         gc.freeze()
         OneWindow(place, lambda listener: Quiet(state, listener, is_feeding)).run()
