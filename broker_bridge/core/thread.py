@@ -177,6 +177,8 @@ def _words_of_event(fact: f.Fact, named: Named) -> str:
         return f"{named.agent(fact.agent)} closed it: {fact.disposition}" + (f". {note}" if note else "")
     if isinstance(fact, f.Reopened):
         return f"{named.agent(fact.agent)} reopened it" if fact.agent else "reopened: the customer wrote again"
+    if isinstance(fact, f.Queued) and fact.reason and fact.reason not in ("transferred", "the customer wrote again"):
+        return f"back to the queue {fact.queue}: {fact.reason}"
     if isinstance(fact, f.Suggested):
         return f"may belong to another case: {fact.reason}"
     if isinstance(fact, f.DeliveredAgain):

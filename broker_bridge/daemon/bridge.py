@@ -294,6 +294,7 @@ class Bridge:
             staff=self.staff,
             floor=self.floor,
             offer_timeout_s=self.settings.desk.offer_timeout_s,
+            silent_grace_s=self.settings.desk.silent_grace_s,
             now_ms=now_ms,
             sleep=asyncio.sleep,
         )

@@ -91,6 +91,10 @@ class Floor:
         line = (name for name, (_, queue) in self._waiting.items() if served[queue])
         return heapq.nsmallest(most, line, key=lambda name: (self._waiting[name], name))
 
+    def held_by(self, agent: AgentId) -> list[ConversationId]:
+        """Conversations that an agent owns or is asked to take."""
+        return [name for name, places in self._places.items() if agent in places]
+
     def rung_out(self, now_ms: int) -> list[ConversationId]:
         """Conversations whose offer is over."""
         return [name for name, until_ms in self._rings_until.items() if until_ms <= now_ms]

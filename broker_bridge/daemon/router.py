@@ -19,6 +19,7 @@ from broker_bridge.core.conversation import QUEUED, Conversation
 from broker_bridge.core.routing.least_loaded import Candidate
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import News
+from broker_bridge.daemon.handback import Handback
 from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.staff import Staff
@@ -48,8 +49,11 @@ class Router:
         sleep: Callable[[float], Awaitable[None]],
         policy: str = "least_loaded",
         clock: Callable[[], float] = time.monotonic,
+        silent_grace_s: int = 0,
     ) -> None:
-        """`policy`: a module of core.routing. `offer_timeout_s` 0 = nothing is offered, agents take from the queue."""
+        """`policy`: a module of core.routing. `offer_timeout_s` 0 = nothing is offered, agents take from the queue.
+        `silent_grace_s`: after which unanswered work of a vanished terminal goes back; 0 = never.
+        """
         self._writer = writer
         self._states = states
         self._model = model
@@ -63,6 +67,7 @@ class Router:
         self._wake = asyncio.Event()
         self._clock = clock
         self._is_hindered = False
+        self._handback = Handback(staff=staff, floor=floor, grace_s=silent_grace_s, clock=clock)
         self.is_leader = False
         self.offered = 0
 
@@ -84,10 +89,13 @@ class Router:
             if self.is_leader:
                 try:
                     await self._end_offers()
+                    await self._handback.round(self._append)
                     await self._offer()
                 except (Overloaded, BusError) as error:
                     log.warning("routing waits", extra={"error": type(error).__name__})
                     await self._sleep(1.0)
+            else:
+                self._handback.forget()
             # At most half of the time goes into rounds, however many agents and cases there are.
             took_s = self._clock() - began
             await self._sleep(1.0 if self._is_hindered else max(PAUSE_S, took_s))

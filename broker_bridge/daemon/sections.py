@@ -73,6 +73,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What a case is closed as, the usual one first."""
     offer_timeout_s: Seconds = 20
     """How long an offer rings before the next agent is asked."""
+    silent_grace_s: Annotated[int, Meta(ge=0)] = 300
+    """After which the unanswered conversations of a vanished terminal go back to their queue; 0 = never."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

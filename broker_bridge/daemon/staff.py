@@ -1,7 +1,7 @@
 """Who works here: enrollments as LOG has them, and presence as the broker's bucket has it.
 
 Law: roles and queues come from LOG alone, never from what a terminal says. Presence is a lease: a terminal that is not heard of for
-`SILENT_MS` is silent and gets nothing new; its work stays its own.
+`SILENT_MS` is silent and gets nothing new; what becomes of its work: handback.py.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ port = 8480                     # 0: a free one
 # What a case is closed as; the first is the usual one.
 dispositions = ["solved", "answered", "passed on", "no answer needed", "spam"]
 offer_timeout_s = 20            # how long an offer rings before the next agent is asked
+silent_grace_s = 300            # when unanswered work of a vanished terminal goes back to its queue; 0: never
 
 [[queue]]
 name = "support"                # letters, digits, - and _
