@@ -90,6 +90,15 @@ def parser() -> argparse.ArgumentParser:
         commands, "bench", "bench", "measure the bridge on this machine", add_help=False, prefix_chars="\0"
     )
     bench.add_argument("rest", nargs="*", metavar="…", help="`bench --help` says more")
+    simulate = _command(
+        commands, "simulate", "simulate", "play random histories of a whole site in memory; 1 if a promise is broken"
+    )
+    simulate.add_argument("--seeds", type=_positive, default=1_000, metavar="N", help="how many histories (1000)")
+    simulate.add_argument("--from", dest="first", type=int, default=0, metavar="SEED", help="the first one (0)")
+    simulate.add_argument("--planted", default="", metavar="BUG", help="with a bug on purpose; 1 if it is not found")
+    simulate.add_argument("--seconds", type=float, metavar="S", help="begin no history after that time")
+    simulate.add_argument("--jobs", type=_positive, metavar="N", help="processes at once (one a core)")
+    simulate.add_argument("--json", action="store_true", help="one JSON line with everything")
     return top
 
 

@@ -1,4 +1,4 @@
-"""Bugs planted on purpose: each breaks one promise, and the checkers must find each within a bounded number of seeds, or they check nothing.
+"""Bugs planted on purpose: each breaks one promise, and the checkers must find each in a bounded number of seeds, or they check nothing.
 
 Law: a bug is one small change of the daemon, such as a tired person makes; it is put in for the length of one run and taken out again.
 """

@@ -79,6 +79,9 @@ class Provider:
         self._books.count(f"provider {fate}")
         if fate == "refuses":
             code = FAILURES[int(self._random.random() * len(FAILURES))]
+            if self._drops_repeats and out.message in self._keys:
+                # Who has it does not say that there is no such address; it may still be busy.
+                code = "throttled"
             self._end(answer, SendFailure(code, "the provider said no"))
             return
         if fate == "uncertain" and self._random.random() < 0.5:

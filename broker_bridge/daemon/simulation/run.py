@@ -1,0 +1,151 @@
+"""Many histories on all cores, and what came of them: `broker-bridge simulate`.
+
+Law: each worker is a process of its own with a fixed hash seed, so that a seed means the same history everywhere; what failed is printed
+with the words that repeat it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
+import msgspec
+
+HASH_SEED = "0"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a worker: one history."""
+
+    seed: int
+    problems: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
+    virtual_s: float = 0.0
+    steps: int = 0
+    entries: int = 0
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All histories of one call."""
+
+    seeds: int
+    failed: dict[int, tuple[str, ...]]
+    """Seed to broken promises."""
+    planted: str
+    virtual_s: float
+    entries: int
+    steps: int
+    took_s: float
+    counts: dict[str, int]
+
+    @property
+    def a_second(self) -> float:
+        return self.seeds / self.took_s if self.took_s else 0.0
+
+
+_lines = msgspec.json.Decoder(Told)
+
+
+def repeated(seed: int, planted: str = "") -> str:
+    """The words that play one history again."""
+    bug = f" --planted {planted}" if planted else ""
+    return f"broker-bridge simulate --from {seed} --seeds 1{bug}"
+
+
+def histories(seeds: Sequence[int], planted: str = "", seconds: float | None = None) -> Iterator[Told]:
+    """Play seeds in this process, which must have been started with PYTHONHASHSEED=0."""
+    from broker_bridge.daemon.simulation.planted import planted as planting
+    from broker_bridge.daemon.simulation.world import play
+
+    began = time.monotonic()
+    with planting(planted) if planted else nullcontext():
+        for seed in seeds:
+            if seconds is not None and time.monotonic() - began > seconds:
+                return
+            found = play(seed)
+            yield Told(
+                seed=seed,
+                problems=tuple(found.problems),
+                counts=found.counts,
+                virtual_s=found.virtual_s,
+                steps=found.steps,
+                entries=found.entries,
+            )
+
+
+def run(first: int, seeds: int, *, planted: str = "", seconds: float | None = None, jobs: int | None = None) -> Summary:
+    """Play `seeds` histories from seed `first` on; with a planted bug, until it is found. `seconds`: begin none after that."""
+    began = time.monotonic()
+    jobs = max(1, min(jobs or os.cpu_count() or 1, seeds))
+    with ThreadPoolExecutor(jobs) as crew:
+        workers = [_Worker(first + place, first + seeds, jobs, planted, seconds) for place in range(jobs)]
+        try:
+            parts = list(crew.map(lambda worker: worker.told(until_found=bool(planted)), workers))
+        finally:
+            for worker in workers:
+                worker.end()
+    told = [one for part in parts for one in part]
+    counts: Counter[str] = Counter()
+    for one in told:
+        counts.update(one.counts)
+    return Summary(
+        seeds=len(told),
+        failed={one.seed: one.problems for one in sorted(told, key=lambda one: one.seed) if one.problems},
+        planted=planted,
+        virtual_s=sum(one.virtual_s for one in told),
+        entries=sum(one.entries for one in told),
+        steps=sum(one.steps for one in told),
+        took_s=time.monotonic() - began,
+        counts=dict(sorted(counts.items())),
+    )
+
+
+class _Worker:
+    """One process with every `jobs`-th seed."""
+
+    def __init__(self, first: int, end: int, step: int, planted: str, seconds: float | None) -> None:
+        arguments = [str(first), str(end), str(step), planted or "-", str(seconds or 0)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "broker_bridge.daemon.simulation.run", *arguments],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
+        )
+
+    def told(self, *, until_found: bool) -> list[Told]:
+        """What it played. Raises RuntimeError: it ended badly."""
+        found: list[Told] = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            found.append(_lines.decode(line))
+            if until_found and found[-1].problems:
+                self.end()
+                return found
+        if self._process.wait():
+            raise RuntimeError(f"a worker of the simulation ended with {self._process.returncode}")
+        return found
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """A worker: first, end, step, planted bug or `-`, seconds or 0; a JSON line a history."""
+    first, end, step, planted, seconds = arguments
+    for told in histories(
+        range(int(first), int(end), int(step)), "" if planted == "-" else planted, float(seconds) or None
+    ):
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
