@@ -93,6 +93,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     """Why it failed, or why it could not be read."""
     note_to: str = ""
+    """Name of the colleague or queue that it is for; `you` for its reader."""
+    note_to_agent: AgentId = ""
     page: str = ""
     """The page a visitor wrote from, without its site."""
     has_raw: bool = False

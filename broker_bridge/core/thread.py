@@ -159,6 +159,28 @@ def _noted(fact: f.Noted, entry: Entry, seq: int, named: Named) -> Item:
         text=text,
         is_cut=is_cut,
         note_to=named.agent(fact.to) if fact.to else "",
+        note_to_agent=fact.to or "",
+    )
+
+
+def _passed_on(fact: f.Transferred, entry: Entry, seq: int, place: int, named: Named) -> Item | None:
+    """A transfer's word along the way is a note for whoever gets it, to be read whole."""
+    words = opened(fact.words)
+    if not words.text:
+        return None
+    text, is_cut = _cut(words.text)
+    return Item(
+        id=f"{seq}-{place}",
+        seq=seq,
+        rev=seq,
+        kind="note",
+        at_ms=entry.at_ms,
+        agent=fact.agent,
+        name=named.agent(fact.agent),
+        text=text,
+        is_cut=is_cut,
+        note_to=named.agent(fact.to_agent) if fact.to_agent else f"the queue {fact.to_queue}",
+        note_to_agent=fact.to_agent or "",
     )
 
 
@@ -168,8 +190,7 @@ def _words_of_event(fact: f.Fact, named: Named) -> str:
         return f"{named.agent(fact.agent)} took it"
     if isinstance(fact, f.Transferred):
         to = named.agent(fact.to_agent) if fact.to_agent else f"the queue {fact.to_queue}"
-        note = opened(fact.words).text
-        return f"{named.agent(fact.agent)} transfers it to {to}" + (f": {note}" if note else "")
+        return f"{named.agent(fact.agent)} transfers it to {to}"
     if isinstance(fact, f.OfferEnded):
         return f"{named.agent(fact.agent)}: offer {fact.reason}"
     if isinstance(fact, f.Closed):
@@ -198,6 +219,10 @@ def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item
         return _noted(fact, entry, seq, named)
     if isinstance(fact, f.CouldNotBeRead):
         return _unreadable(fact, entry, seq, named)
+    if isinstance(fact, f.Transferred):
+        note = _passed_on(fact, entry, seq, place, named)
+        if note is not None:
+            return note
     text = _words_of_event(fact, named)
     if not text:
         return None
@@ -254,6 +279,8 @@ def seen_by(item: Item, agent: AgentId, masked: Callable[[str], str] | None) -> 
     """The item for one reader: their own words are `you`; addresses masked where `masked` is given."""
     if item.kind == "colleague" and item.agent == agent:
         item = msgspec.structs.replace(item, kind="you")
+    if item.note_to_agent == agent and agent:
+        item = msgspec.structs.replace(item, note_to="you")
     if masked is None or not (item.address or item.to or item.cc):
         return item
     return msgspec.structs.replace(

@@ -235,13 +235,20 @@ class Reading:
         return found
 
     def _service_level(self, queue: str | None = None) -> float | None:
-        """Share of answers in time in cases that moved in the last 24 hours; None: nothing had a target."""
+        """Share of answers in time in cases that moved in the last 24 hours; None: nothing had a target.
+
+        Who waits past the target counts as late already, not only once answered.
+        """
         where, values = ("AND queue = ?", [queue]) if queue is not None else ("", [])
+        now_ms = self._now_ms()
         answered, late = self._model.db.execute(
-            f"SELECT SUM(answered), SUM(answered_late) FROM conversation WHERE answered > 0 AND last_ms > ? {where}",  # noqa: S608
-            [self._now_ms() - DAY_MS, *values],
+            "SELECT COALESCE(SUM(answered), 0), COALESCE(SUM(answered_late), 0) FROM conversation "
+            f"WHERE answered > 0 AND last_ms > ? {where}",  # noqa: S608
+            [now_ms - DAY_MS, *values],
         ).fetchone()
-        return (answered - late) / answered if answered else None
+        overdue = self._model.count(f"due_ms IS NOT NULL AND due_ms < ? {where}", (now_ms, *values))
+        total = answered + overdue
+        return (answered - late) / total if total else None
 
     def me(self, actor: Actor) -> v.Me:
         presence = self._staff.presence(actor.agent)

@@ -22,10 +22,10 @@ from broker_bridge.contract import codec
 from broker_bridge.contract.views import Item
 from broker_bridge.core.conversation import Conversation
 
-_KEEP_CONVERSATION = f"INSERT OR REPLACE INTO conversation VALUES ({', '.join('?' * 18)})"  # noqa: S608 - marks only
+_KEEP_CONVERSATION = f"INSERT OR REPLACE INTO conversation VALUES ({', '.join('?' * 19)})"  # noqa: S608 - marks only
 log = logging.getLogger(__name__)
 
-VERSION = "4"
+VERSION = "5"
 _items = msgspec.json.Decoder(Item)
 _KINDS = hashlib.sha256(" ".join(sorted(codec.KINDS)).encode()).hexdigest()[:16]
 """Names the facts that this version can read."""
@@ -182,6 +182,7 @@ class ReadModel:
                 state.text,
                 state.answered,
                 state.answered_late,
+                state.due_ms if state.is_open else None,
             )
         )
 

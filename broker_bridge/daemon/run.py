@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 UNAVAILABLE, BROKEN, CONFIG = 69, 70, 78
 REFUSALS_FORGIVEN = 2
 BRIDGE_SEED = "bridge.seed"
+AGENTS = "agents.json"
 ENDPOINT = "endpoint.json"
 """In the state directory: where the running bridge's broker and web server are, for the other commands."""
 
@@ -44,11 +45,12 @@ def bridge_seed(config: Config, secrets: Secrets) -> str:
 
 
 def broker_settings(config: Config, secrets: Secrets, seed: str) -> BrokerSettings:
-    """What the embedded broker is told. Agents come from the log, once it is read."""
+    """What the embedded broker is told. Agents come from the log; until it is read, from what it said last time."""
     said = config.broker
     return BrokerSettings(
         state_dir=config.state_dir / "broker",
         bridges=(accounts.public_of(seed),),
+        agents=_known_agents(config.state_dir / AGENTS),
         host=said.host,
         port=said.port,
         max_file_bytes=said.max_store_bytes,
@@ -142,16 +144,16 @@ async def _run(config: Config, bridge: Bridge, embedded: Broker | None, url: str
 
     async def tell_agents() -> None:
         if embedded is not None:
-            await embedded.set_agents(
-                accounts.AgentUser(name, one.public_key) for name, one in bridge.staff.active.items()
-            )
+            users = [accounts.AgentUser(name, one.public_key) for name, one in bridge.staff.active.items()]
+            await embedded.set_agents(users)
+            _write_private(config.state_dir / AGENTS, {user.id: user.public for user in users})
 
     bridge.on_agents = tell_agents
     await tell_agents()
     endpoint = {"broker": url if isinstance(url, str) else ",".join(url), "web": bridge.web.url, "pid": os.getpid()}
 
     def ready() -> None:
-        _write_endpoint(config.state_dir / ENDPOINT, endpoint)
+        _write_private(config.state_dir / ENDPOINT, endpoint)
         sdnotify.ready(f"ready at {bridge.web.url}")
         chat = bridge.chat_url
         print(
@@ -187,9 +189,21 @@ async def _watchdog(bridge: Bridge) -> None:
         await asyncio.sleep(every_s)
 
 
-def _write_endpoint(path: Path, endpoint: dict[str, object]) -> None:
+def _known_agents(path: Path) -> tuple[accounts.AgentUser, ...]:
+    """Who could sign in when the bridge ran last, so that terminals are let in while the log is still being read."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        users = tuple(accounts.AgentUser(str(name), str(public)) for name, public in found.items())
+        accounts.accounts_block((), users)
+    except (OSError, ValueError, AttributeError):
+        return ()
+    return users
+
+
+def _write_private(path: Path, content: object) -> None:
+    """Replace a file of the state directory, 0600."""
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(endpoint), "utf-8")
+    fresh.write_text(json.dumps(content), "utf-8")
     fresh.chmod(0o600)
     fresh.replace(path)
 

@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS conversation (
     out_channel TEXT NOT NULL,
     text TEXT NOT NULL,
     answered INTEGER NOT NULL,
-    answered_late INTEGER NOT NULL
+    answered_late INTEGER NOT NULL,
+    due_ms INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS conversation_status ON conversation (status, queue, waiting_since_ms);
 CREATE INDEX IF NOT EXISTS conversation_owner ON conversation (owner) WHERE owner <> '';
@@ -35,6 +36,7 @@ CREATE INDEX IF NOT EXISTS conversation_customer ON conversation (customer, last
 CREATE INDEX IF NOT EXISTS conversation_out ON conversation (out_channel) WHERE out_channel <> '';
 CREATE INDEX IF NOT EXISTS conversation_number ON conversation (number);
 CREATE INDEX IF NOT EXISTS conversation_last ON conversation (status, last_ms);
+CREATE INDEX IF NOT EXISTS conversation_due ON conversation (due_ms, queue) WHERE due_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS conversation_answered ON conversation (last_ms, queue, answered, answered_late) WHERE answered > 0;
 CREATE TABLE IF NOT EXISTS item (
     seq INTEGER NOT NULL,

@@ -96,6 +96,13 @@ def test_a_note_names_whom_it_is_for() -> None:
     assert item_of(f.Noted(message="m3", agent="maya", words=TEXT)).note_to == ""
 
 
+def test_a_word_along_with_a_transfer_is_a_note_for_whoever_gets_it() -> None:
+    item = item_of(f.Transferred(agent="maya", to_agent="jonas", words=TEXT))
+    assert (item.kind, item.name, item.note_to, item.text) == ("note", "Maya", "Jonas", "psst")
+    assert thread.seen_by(item, "jonas", None).note_to == "you"
+    assert item_of(f.Transferred(agent="maya", to_queue="returns", words=TEXT)).note_to == "the queue returns"
+
+
 def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
     item = item_of(_unreadable())
     assert (item.kind, item.text, item.has_raw) == ("unreadable", "could not be read: It has 300 parts.", True)
@@ -105,11 +112,15 @@ def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
     ("fact", "text"),
     [
         (f.Accepted(agent="maya", epoch=1), "Maya took it"),
-        (f.Transferred(agent="maya", to_agent="jonas", words=TEXT), "Maya transfers it to Jonas: psst"),
+        (f.Transferred(agent="maya", to_agent="jonas"), "Maya transfers it to Jonas"),
         (f.Transferred(agent="maya", to_queue="returns"), "Maya transfers it to the queue returns"),
         (f.OfferEnded(agent="lena", reason="declined"), "Lena: offer declined"),
         (f.Closed(agent="maya", disposition="solved"), "Maya closed it: solved"),
         (f.Closed(agent="maya", disposition="solved", words=TEXT), "Maya closed it: solved. psst"),
+        (
+            f.Queued(queue="orders", reason="Maya no longer works here"),
+            "back to the queue orders: Maya no longer works here",
+        ),
         (f.Reopened(agent="jonas", queue="orders"), "Jonas reopened it"),
         (f.Reopened(queue="orders"), "reopened: the customer wrote again"),
         (f.Suggested(conversation="case-0", reason="same order"), "may belong to another case: same order"),

@@ -279,11 +279,11 @@ class FakeBus(Verbs):
             return
         at = max(self._last_in, self.loop.now + self.sky.latency(), self._stalled_until)
         self._last_in = at
-        self.loop.call_at(at, self._came, self.epoch, deed, context=NOBODY)
+        self.loop.call_at(at, self._came, self.epoch, deed, context=self.process.context)
 
     def _came(self, epoch: int, deed: Callable[[], None]) -> None:
         if epoch == self.epoch and self._is_up:
-            self.loop.call_soon(deed, context=self.process.context)
+            deed()
 
     async def ask(self, deed: Callable[[], T], timeout_s: float) -> T:
         """Have something done by the broker, and its answer.
@@ -292,25 +292,25 @@ class FakeBus(Verbs):
             Unavailable: no connection in time. Unknown: no answer in time. BusError: what the deed raised.
         """
         await self.ready(timeout_s)
-        number, answer = self._expect(timeout_s)
+        number, answer, timer = self._expect(timeout_s)
         if self.sky.random.random() >= self.sky.weather.lose:
             self.go(functools.partial(self._do, deed, number))
         try:
             found: T = await answer
             return found
         finally:
+            timer.cancel()
             self._waiting.pop(number, None)
 
-    def _expect(self, timeout_s: float) -> tuple[int, asyncio.Future[Any]]:
+    def _expect(self, timeout_s: float) -> tuple[int, asyncio.Future[Any], asyncio.TimerHandle]:
         number = next(self.sky.numbers)
         answer: asyncio.Future[Any] = self.loop.create_future()
         self._waiting[number] = answer
         timer = self.loop.call_later(timeout_s, self._give_up, number, timeout_s)
-        answer.add_done_callback(lambda _: timer.cancel())
-        return number, answer
+        return number, answer, timer
 
     def _give_up(self, number: int, timeout_s: float) -> None:
-        answer = self._waiting.get(number)
+        answer = self._waiting.pop(number, None)
         if answer is not None and not answer.done():
             self.stats.unknown += 1
             answer.set_exception(Unknown(f"no answer from the broker within {timeout_s:g} s"))
@@ -349,7 +349,7 @@ class FakeBus(Verbs):
             raise Unavailable(f"no connection to the broker for {timeout_s:g} s") from error
 
     def expect(self, timeout_s: float, *, skip_empty: bool = False) -> tuple[str, asyncio.Future[Arrived]]:
-        number, answer = self._expect(timeout_s)
+        number, answer, _ = self._expect(timeout_s)
         return f"{self.inbox}.{number}", answer
 
     async def send(
@@ -424,7 +424,8 @@ class FakeBus(Verbs):
     async def stream_bounds(self, stream: str) -> tuple[int, int, int]:
         def bounds() -> tuple[int, int, int]:
             found = self.sky.server.streams[stream]
-            return min(found.messages, default=found.last_seq + 1), found.last_seq, len(found.messages)
+            first = min(found.messages, default=found.last_seq + 1 if found.last_seq else 0)
+            return first, found.last_seq, len(found.messages)
 
         return await self.ask(bounds, 5.0)
 

@@ -52,7 +52,7 @@ QUEUE_OF = {"plain": "help", "sure": "sales"}
 DISPOSITIONS = ("solved", "spam")
 LANES = 3
 OFFER_TIMEOUT_S = 4
-TIMING = LeaseTiming(life_s=6.0, renew_s=1.6, stop_s=4.0, check_s=0.5)
+TIMING = LeaseTiming(life_s=6.0, renew_s=2.0, stop_s=4.0, check_s=1.0)
 EPOCH_MS = 1_795_000_000_000
 NAMED = Named(agent=str.title, word=lambda kind: kind[:4])
 BUSY = encode(Refusal(code="busy", sentence="Too much to do.", is_retryable=True))
