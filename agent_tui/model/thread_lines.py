@@ -144,9 +144,11 @@ def _lane(item: Item, cells: int, at: Moment) -> tuple[Line, ...]:
     """A note or a whisper: full width on its own ground."""
     glyphs, role, ground = at.glyphs, item.kind, f"{item.kind}bg"
     edge = Run(f" {getattr(glyphs, item.kind)} ", role)
-    to = f" {glyphs.to} {clean_line(item.note_to, 40)}" if item.note_to else ""
-    title = Run(f"{item.kind} {clean_line(item.name, 60)}{to}", role, "b")
     hint = "only colleagues see this" if cells >= 60 else "colleagues only"
+    names = [name for name in (clean_line(item.name, 60), clean_line(item.note_to, 40)) if name]
+    if width(" -> ".join(names)) > cells - 4 - width(f"{item.kind}   hh:mm  {hint}"):
+        names = [name.split(" ")[0] for name in names]
+    title = Run(f"{item.kind} {f' {glyphs.to} '.join(names)}", role, "b")
     header = ends(
         (title, Run(f"  {clock.at(item.at_ms, at.tz)}", role)), (Run(hint, role, "i"),), cells - 4, glyphs.dots
     )

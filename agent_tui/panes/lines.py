@@ -222,6 +222,10 @@ class LineList(Widget, can_focus=True):
         self.app.theme_changed_signal.subscribe(self, self._on_theme)
 
     def _on_theme(self, _: object) -> None:
+        self.wear()
+
+    def wear(self) -> None:
+        """Every line in the colors of the theme that is chosen now."""
         self._strips.wear(self.app.theme)
         self._painted = []
         self.refresh()

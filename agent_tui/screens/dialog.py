@@ -97,7 +97,8 @@ class Dialog(ModalScreen[T]):
         box.set_class(framed, "-framed")
         narrow = size.width < 100
         box.styles.width = size.width if narrow else min(self.columns, size.width)
-        box.styles.height = size.height - 2 if narrow else min(self.rows, size.height - 2)
+        # A frame has two rows where the bright edge has one.
+        box.styles.height = size.height - 2 if narrow else min(self.rows + framed, size.height - 2)
         self.show_title()
 
     def show_title(self) -> None:

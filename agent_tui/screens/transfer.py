@@ -165,7 +165,7 @@ class Transferring(Listed[Whom | None]):
         level = f"SL {round(one.service_level * 100)} %" if one.service_level is not None else ""
         return line(
             Run(f" {glyphs.queue} "),
-            Run(fit(clean_line(one.name), 16) + " "),
+            Run(fit(clean_line(one.name), max(10, min(24, self._left - 37)), glyphs.dots) + " "),
             Run(fit(f"{one.waiting} wait", 9) + " ", "mut"),
             Run(glyphs.sparkline(tuple(float(n) for n in one.arrivals[-5:])) + " "),
             Run(pad_left(oldest, 5) + " "),

@@ -428,6 +428,8 @@ class Workstation(Screen[None]):
 
     def repaint(self) -> None:
         """Everything in other colors."""
+        for found in self.query(LineList):
+            found.wear()
         for widget in self.query("*"):
             widget.refresh()
         self.refresh()
