@@ -1,0 +1,110 @@
+"""The simulation: every promise holds in random histories, the same seed is the same history, and what is planted is found."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from broker_bridge.daemon.simulation import run
+from broker_bridge.daemon.simulation.loop import Process, Restless, SimLoop
+from broker_bridge.daemon.simulation.planted import BUGS
+
+QUICK = ("ack_before_log", "fold_not_idempotent", "short_memory", "no_reset", "loads_not_counted", "ack_before_store")
+"""Found within a few seeds; the others take some ten seconds each."""
+BOUND = 80
+"""Seeds within which every planted bug must be found."""
+
+
+def _kept(found: run.Summary) -> None:
+    words = [f"{run.repeated(seed)}: {problems[:3]}" for seed, problems in found.failed.items()]
+    assert not found.failed, "\n".join(words[:5])
+    assert found.seeds > 0
+
+
+def test_every_promise_is_kept_in_random_histories() -> None:
+    _kept(run.run(0, 60, seconds=25.0))
+
+
+@pytest.mark.faults
+def test_every_promise_is_kept_in_many_random_histories() -> None:
+    _kept(run.run(1_000, 2_000, seconds=600.0))
+
+
+def test_the_same_seed_is_the_same_history() -> None:
+    once, again = (run.run(3, 2, jobs=1) for _ in range(2))
+    assert (once.steps, once.entries, once.virtual_s, once.counts) == (
+        again.steps,
+        again.entries,
+        again.virtual_s,
+        again.counts,
+    )
+
+
+@pytest.mark.parametrize("bug", QUICK)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    assert run.run(0, BOUND, planted=bug).failed
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("bug", sorted(set(BUGS) - set(QUICK)))
+def test_every_planted_bug_is_found(bug: str) -> None:
+    assert run.run(0, BOUND, planted=bug).failed
+
+
+def test_time_jumps_to_what_comes_next() -> None:
+    loop = SimLoop(Random(0))
+    loop.run_until_complete(asyncio.sleep(86_400.0))
+    assert loop.time() == 86_400.0
+
+
+def test_nothing_of_a_killed_process_runs_any_more() -> None:
+    loop = SimLoop(Random(0))
+    process = Process("bridge")
+    did: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(1.0)
+            did.append("went on")
+        finally:
+            did.append("said farewell")
+
+    async def play() -> None:
+        loop.start(process, work())
+        await asyncio.sleep(0.5)
+        process.kill()
+        await asyncio.sleep(2.0)
+        assert did == []
+
+    loop.run_until_complete(play())
+
+
+def test_a_process_that_sleeps_goes_on_where_it_was() -> None:
+    loop = SimLoop(Random(0))
+    process = Process("bridge")
+    woke: list[float] = []
+
+    async def work() -> None:
+        await asyncio.sleep(1.0)
+        woke.append(loop.time())
+
+    async def play() -> None:
+        loop.start(process, work())
+        await asyncio.sleep(0.5)
+        loop.hold(process, 9.5)
+        await asyncio.sleep(20.0)
+
+    loop.run_until_complete(play())
+    assert woke == [10.0]
+
+
+def test_a_history_in_which_nothing_can_happen_any_more_is_told() -> None:
+    loop = SimLoop(Random(0))
+
+    async def wait_for_ever() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(Restless):
+        loop.run_until_complete(wait_for_ever())
