@@ -155,11 +155,10 @@ class Wire:
             self._is_free = True
 
     async def close(self) -> None:
-        """End the connection; never raises for a broken one."""
+        """End the connection, politely only between two commands; never raises for a broken one."""
         try:
-            if self._is_free:
-                with contextlib.suppress(ImapLost):
-                    await self.run(b"LOGOUT", whole_s=CLOSE_S)
+            with contextlib.suppress(ImapLost):
+                await self.run(b"LOGOUT", whole_s=CLOSE_S)
         finally:
             self._writer.transport.abort()
 

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
 
 from broker_bridge.channels.email import imapwire
-from broker_bridge.channels.email.imap import ImapLost, ImapRefused, Mailbox, Size
+from broker_bridge.channels.email.imap import ImapLost, Mailbox, Size
 from broker_bridge.channels.email.imapwords import fetched, quoted
 from broker_bridge.channels.email.settings import Imap
 from tests.servers.imap import HANG_UP, SAY_NOTHING, Script, scripted
@@ -28,13 +27,6 @@ async def opened(script: Script, secret: str = "secret", **more: object) -> Asyn
             yield mailbox
         finally:
             await mailbox.close()
-
-
-async def refused(script: Script, secret: str = "secret", **more: object) -> str:
-    with pytest.raises(ImapRefused) as caught:
-        async with opened(script, secret, **more):
-            pass
-    return str(caught.value)
 
 
 async def test_numbers_are_read_out_of_several_answers_and_other_words_between_them() -> None:
@@ -194,68 +186,6 @@ async def test_a_cancelled_wait_closes_the_connection_at_once_and_says_nothing_m
         await mailbox.close()
         await until(lambda: script.closed == 1)
     assert script.heard[-1].startswith(word)
-
-
-async def test_a_password_is_sent_by_the_best_way_that_the_server_offers() -> None:
-    plain, login = Script(), Script(capabilities="IMAP4rev1")
-    async with opened(plain, 'pä"ss'):
-        assert plain.heard[:3] == ["CAPABILITY", "AUTHENTICATE PLAIN", '\0support\0pä"ss']
-    async with opened(login, 'pä"ss') as mailbox:
-        assert login.heard[1] == "LOGIN {} {}" and login.literals == [b"support", 'pä"ss'.encode()]
-        assert not mailbox.can_idle
-    assert login.heard[-1] == "LOGOUT"
-
-
-async def test_a_sign_in_that_cannot_be_is_refused_before_the_password_is_said() -> None:
-    script = Script(capabilities="IMAP4rev1 LOGINDISABLED")
-    assert "takes no password" in await refused(script)
-    assert script.heard == ["CAPABILITY", "LOGOUT"]
-    assert "line break" in await refused(Script(), "two\r\nlines")
-
-
-async def test_a_refused_password_is_told_without_it() -> None:
-    told = await refused(Script(answers={"AUTHENTICATE": b"TAG NO [AUTHENTICATIONFAILED] hunter2\r\n"}), "hunter2")
-    assert told == "The IMAP server refused the sign-in: check user and password."
-
-
-async def test_a_token_signs_in_and_its_refusal_is_heard_to_the_end() -> None:
-    token = {"auth": "xoauth2", "password": "", "token": "env:TOKEN"}
-    script = Script()
-    async with opened(script, "ya29.abc", **token):
-        assert script.heard[1:3] == ["AUTHENTICATE XOAUTH2", "user=support\x01auth=Bearer ya29.abc\x01\x01"]
-    expired = Script(answers={"refusal": b'{"status":"400"}'})
-    assert await refused(expired, "ya29.abc", **token) == "The IMAP server refused the sign-in: check user and token."
-    assert expired.heard[3:] == ["", "LOGOUT"]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"token": "env:T"}, {"auth": "xoauth2", "password": "env:P"}, {"password": "env:P", "token": "env:T"}],
-)
-def test_a_mailbox_needs_the_one_secret_of_its_way_to_sign_in(fields: dict[str, str]) -> None:
-    with pytest.raises(msgspec.ValidationError, match="imap: set"):
-        msgspec.convert({"host": "mail.example.com", "user": "support", **fields}, Imap)
-
-
-async def test_a_connection_that_is_signed_in_already_is_refused_before_starttls() -> None:
-    script = Script(greeting=b"* PREAUTH welcome\r\n")
-    assert "does not let anybody sign in" in await refused(script, tls="starttls")
-    assert script.heard == []
-
-
-async def test_a_server_without_starttls_never_sees_the_password() -> None:
-    script = Script(answers={"STARTTLS": b"TAG BAD what\r\n"})
-    assert await refused(script, tls="starttls") == "The IMAP server does not offer STARTTLS."
-    assert script.heard == ["STARTTLS", "LOGOUT"]
-
-
-@pytest.mark.parametrize("tls", ["tls", "starttls"])
-async def test_a_server_that_speaks_plainly_where_encryption_was_agreed_is_not_trusted(tls: str) -> None:
-    script = Script(answers={"STARTTLS": b"TAG OK go\r\n* CAPABILITY AUTH=PLAIN\r\nW2 OK\r\nW3 OK\r\n"})
-    with pytest.raises((ImapRefused, ImapLost)):
-        async with opened(script, tls=tls, timeout_s=1.0):
-            pass
-    assert script.heard in ([], ["STARTTLS"])
 
 
 @pytest.mark.parametrize("greeting", [SAY_NOTHING[:0], b"* BYE too many\r\n"])
