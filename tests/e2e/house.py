@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import smtplib
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from broker_bridge.contract import views as v
 from broker_bridge.daemon import admin
@@ -61,9 +64,14 @@ class Visitor:
         self.refused: list[dict[str, Any]] = []
         self._acknowledged: set[str] = set()
         self._number = 0
+        self._boot = uuid.uuid4().hex[:8]
 
     async def listen(self) -> None:
-        async for raw in self.tab.connection:
+        with contextlib.suppress(ConnectionClosed):
+            await self._listen()
+
+    async def _listen(self) -> None:
+        async for raw in self.tab.connection:  # ends with the bridge
             frame: dict[str, Any] = json.loads(raw)
             if frame["t"] == "message" and frame["from"] == "agent":
                 self.heard.append(frame["text"])
@@ -72,10 +80,14 @@ class Visitor:
             elif frame["t"] == "refused":
                 self.refused.append(frame)
 
+    def greeted(self, welcome: dict[str, Any]) -> None:
+        """What was said before counts as heard."""
+        self.heard += [one["text"] for one in welcome.get("history", ()) if one["from"] == "agent"]
+
     async def say(self, text: str) -> None:
         """Returns when it is stored."""
         self._number += 1
-        id = f"client-id-{self._number}"
+        id = f"client-{self._boot}-{self._number}"
         await self.tab.send(t="say", id=id, text=text, page=self.page)
         await until(
             lambda: id in self._acknowledged, bound_s=30.0, saying=lambda: f"not acknowledged; refused: {self.refused}"
@@ -100,14 +112,16 @@ class House:
         return str(admin.endpoint(self.site.config)["broker"])
 
     @asynccontextmanager
-    async def visitor(self, name: str, page: str = "https://nordbank.example/cards") -> AsyncIterator[Visitor]:
-        """Somebody on the page of the chat."""
+    async def visitor(
+        self, name: str, page: str = "https://nordbank.example/cards", token: str | None = None
+    ) -> AsyncIterator[Visitor]:
+        """Somebody on the page of the chat; with the `token` of before, the same one again."""
         web = str(admin.endpoint(self.site.config)["web"])
         url = web.replace("http", "ws", 1) + "/chat/socket"
         async with connect(url, origin=web, proxy=None) as connection:  # type: ignore[arg-type]
             visitor = Visitor(Tab(connection), page)
             visitor.name = name
-            await visitor.tab.hello(name=name, page=page)
+            visitor.greeted(await visitor.tab.hello(token, name=name, page=page))
             listening = asyncio.create_task(visitor.listen())
             try:
                 yield visitor
@@ -152,13 +166,13 @@ class House:
     @staticmethod
     async def to_list(window: Terminal) -> None:
         """Out of the composer or a dialog."""
-        for _ in range(3):
-            if not is_writing(window) and not window.has("esc back"):
-                return
-            before = window.text
+        if window.has("esc back"):
             window.press("escape")
-            await until(lambda before=before: window.text != before, saying="escape does nothing")
-        assert not is_writing(window), window.text
+            await window.hides("esc back")
+        if is_writing(window):
+            # Once and no more: in the list it would put an offer's card away.
+            window.press("escape")
+            await until(lambda: not is_writing(window), saying=lambda: window.text)
 
     async def sees(self, agent: Agent, fits: Callable[[v.Row], bool], view: str = "all") -> v.Row:
         """A row of the bridge, once it is as wanted."""
