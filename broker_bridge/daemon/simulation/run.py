@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from threading import Event
 
 import msgspec
 
@@ -86,7 +87,8 @@ def run(first: int, seeds: int, *, planted: str = "", seconds: float | None = No
     with ThreadPoolExecutor(jobs) as crew:
         workers = [_Worker(first + place, first + seeds, jobs, planted, seconds) for place in range(jobs)]
         try:
-            parts = list(crew.map(lambda worker: worker.told(until_found=bool(planted)), workers))
+            found = Event() if planted else None
+            parts = list(crew.map(lambda worker: worker.told(found), workers))
         finally:
             for worker in workers:
                 worker.end()
@@ -117,13 +119,14 @@ class _Worker:
             env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
         )
 
-    def told(self, *, until_found: bool) -> list[Told]:
-        """What it played. Raises RuntimeError: it ended badly."""
+    def told(self, is_found: Event | None) -> list[Told]:
+        """What it played; with `is_found`, until some worker has found something. Raises RuntimeError: it ended badly."""
         found: list[Told] = []
         assert self._process.stdout is not None
         for line in self._process.stdout:
             found.append(_lines.decode(line))
-            if until_found and found[-1].problems:
+            if is_found is not None and (found[-1].problems or is_found.is_set()):
+                is_found.set()
                 self.end()
                 return found
         if self._process.wait():

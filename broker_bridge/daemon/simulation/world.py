@@ -130,9 +130,25 @@ class World:
             self.begin(people.customer(self, number, _handles(number, random)))
         await self._trouble(8 + random.random() * 14)
         self._calm()
-        await self._until_quiet()
+        while not await self._stands_still():
+            pass
         if not self.books.problems:
             await checkers.check(self)
+
+    async def _stands_still(self) -> bool:
+        """Wait for rest and stop everybody; False: something was still on its way, and they go on."""
+        await self._until_quiet()
+        log = self.sky.server.streams["LOG"]
+        seen = log.last_seq
+        everybody = [one.process for one in (*self.houses.values(), *self.terminals.values())]
+        for process in everybody:
+            self.loop.hold(process, 1e9)
+        await asyncio.sleep(1.0)
+        if log.last_seq == seen or self.books.problems:
+            return True
+        for process in everybody:
+            self.loop.release(process)
+        return False
 
     def _enroll(self, number: int) -> None:
         for place in range(number):
