@@ -10,7 +10,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from agent_tui.settings import Paths, Settings
 
 EX_OK = 0
 EX_USAGE = 64
@@ -117,9 +120,28 @@ def _part(module: str) -> Any:
     return importlib.import_module(module)
 
 
-def _window(args: argparse.Namespace) -> int:
+def _with_looks(chosen: Settings, args: argparse.Namespace) -> Settings:
+    """The settings with what the command line says of looks."""
     import msgspec
 
+    if args.theme:
+        chosen = msgspec.structs.replace(chosen, theme=args.theme)
+    return msgspec.structs.replace(chosen, ascii=True) if args.ascii else chosen
+
+
+def _first_run(where: Paths, chosen: Settings) -> bool:
+    """Somebody signs in on the screen; true once the server lets them in."""
+    import os
+
+    from agent_tui.first_run import FirstRun
+    from agent_tui.model.glyphs import ASCII, UNICODE
+    from agent_tui.settings import wants_ascii
+
+    glyphs = ASCII if wants_ascii(chosen, os.environ) else UNICODE
+    return bool(FirstRun(where, glyphs, theme=chosen.theme).run())
+
+
+def _window(args: argparse.Namespace) -> int:
     from agent_tui import opening, settings
     from agent_tui.keeper import KeeperError
     from agent_tui.keys import KeyTableError
@@ -127,11 +149,11 @@ def _window(args: argparse.Namespace) -> int:
 
     where = settings.paths()
     try:
-        chosen = settings.load(where)
-        if args.theme:
-            chosen = msgspec.structs.replace(chosen, theme=args.theme)
-        if args.ascii:
-            chosen = msgspec.structs.replace(chosen, ascii=True)
+        chosen = _with_looks(settings.load(where), args)
+        if not (chosen.server and chosen.agent) and sys.stdin.isatty() and sys.stdout.isatty():
+            if not _first_run(where, chosen):
+                return EX_OK
+            chosen = _with_looks(settings.load(where), args)
         desk = opening.open_desk(chosen, where)
     except (settings.SettingsError, KeyTableError, opening.NotLoggedIn) as error:
         return _fail(str(error), EX_CONFIG)

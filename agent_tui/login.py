@@ -53,6 +53,8 @@ class Login:
         self._out = out
         self._keeper = Keeper(where, environ, ring)
         self._pause = pause
+        self.kept = ""
+        """Where the key lies, once it does."""
 
     def with_line(self, line: str, *, is_tried: bool = True) -> Tried:
         """Sign in with an enrollment line.
@@ -60,18 +62,25 @@ class Login:
         Raises:
             KeeperError: the line is wrong, or the key cannot be kept.
         """
-        found = enrollment(line)
-        self._keep(found)
+        found = self.take(line)
         if not is_tried:
             return Tried(is_kept=True)
-        outcome = asyncio.run(_try(found))
+        outcome = asyncio.run(try_in(found))
         self._say("let in", outcome.sentence, is_done=outcome.state == "up")
         return Tried(is_kept=True, outcome=outcome)
 
-    def with_key(self, server: str, agent: str, *, is_waiting: bool = True) -> Tried:
-        """Make a key here, show its public half for the lead, and wait until it is let in.
+    def take(self, line: str) -> Enrollment:
+        """Keep what an enrollment line brings.
 
-        A second call shows the same key: the lead may already have it.
+        Raises:
+            KeeperError: the line is wrong, or the key cannot be kept.
+        """
+        found = enrollment(line)
+        self._keep(found)
+        return found
+
+    def make(self, server: str, agent: str) -> Enrollment:
+        """Make a key here, or find the one that was made before, and keep it.
 
         Raises:
             KeeperError: the address or the name is wrong, or the key cannot be kept.
@@ -83,8 +92,20 @@ class Login:
             raise KeeperError(f"This cannot be used: {error}.") from error
         old = self._keeper.find(agent, server)
         found = Enrollment(server=server, agent=agent, seed=old.seed if old else make_seed())
-        public = public_of(found.seed)
+        public_of(found.seed)
         self._keep(found)
+        return found
+
+    def with_key(self, server: str, agent: str, *, is_waiting: bool = True) -> Tried:
+        """Make a key here, show its public half for the lead, and wait until it is let in.
+
+        A second call shows the same key: the lead may already have it.
+
+        Raises:
+            KeeperError: the address or the name is wrong, or the key cannot be kept.
+        """
+        found = self.make(server, agent)
+        public = public_of(found.seed)
         self._say("let in", "send this line to your lead, who lets you in:", is_done=False)
         print(f"\n    broker-bridge agent add {agent} --key {public}\n", file=self._out, flush=True)
         if not is_waiting:
@@ -107,6 +128,7 @@ class Login:
 
     def _keep(self, found: Enrollment) -> None:
         place = self._keeper.keep(found.agent, found.server, found.seed)
+        self.kept = place.sentence
         old = files.remembered(self._where)
         known = Remembered(
             server=found.server,
@@ -128,7 +150,7 @@ class Login:
         said = ""
         began_s = time.monotonic()
         while True:
-            outcome = await _try(found)
+            outcome = await try_in(found)
             if outcome.state == "up":
                 self._say("let in", f"{outcome.sentence} It took {time.monotonic() - began_s:.0f} s.")
                 return outcome
@@ -144,7 +166,8 @@ class Login:
         print(f"{marks[0] if is_done else marks[1]} {what:<8} {words}", file=self._out, flush=True)
 
 
-async def _try(found: Enrollment) -> Outcome:
+async def try_in(found: Enrollment) -> Outcome:
+    """One try to sign in; loads the network library."""
     from agent_tui.link import try_once
 
     return await try_once(server=found.server, agent=found.agent, seed=found.seed, ca=found.ca or "")
