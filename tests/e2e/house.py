@@ -94,6 +94,51 @@ class Visitor:
         )
 
 
+class Line:
+    """The wire between a window and the broker, which can be made to hold back what the broker says."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._may_come = asyncio.Event()
+        self._may_come.set()
+
+    def hold(self) -> None:
+        """From now on nothing reaches the window; what it says still arrives."""
+        self._may_come.clear()
+
+    def release(self) -> None:
+        self._may_come.set()
+
+    @asynccontextmanager
+    async def to(self, broker: str) -> AsyncIterator[Line]:
+        """A line to `nats://host:port`."""
+        host, _, port = broker.removeprefix("nats://").rpartition(":")
+        copying: set[asyncio.Task[None]] = set()
+
+        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            copying.add(asyncio.create_task(self._copy(reader, far_writer, is_held=False)))
+            copying.add(asyncio.create_task(self._copy(far_reader, writer, is_held=True)))
+
+        server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for one in copying:
+                one.cancel()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_held: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                if is_held:
+                    await self._may_come.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
 class House:
     """One bridge with a web chat and a mailbox, and people around it."""
 
@@ -103,7 +148,8 @@ class House:
         self.mail_port = free_port()
 
     async def open(self, *, chat_queue: str = "support", smtp_port: int = 0, offer_timeout_s: int = 60) -> None:
-        more = CHANNELS.format(chat_queue=chat_queue, ours=OURS, in_port=self.mail_port, out_port=smtp_port or free_port())
+        out_port = smtp_port or free_port()
+        more = CHANNELS.format(chat_queue=chat_queue, ours=OURS, in_port=self.mail_port, out_port=out_port)
         self.site.configure(offer_timeout_s=offer_timeout_s, more=more)
         await self.site.start()
 
@@ -138,11 +184,20 @@ class House:
             smtp.sendmail("bounces@customers.example", [OURS], data)
 
     @asynccontextmanager
-    async def window(self, agent: str, columns: int = 120, rows: int = 40, machine: str = "desk", **env: str) -> AsyncIterator[Terminal]:
-        """The real program of `agent`, on a machine of its own name."""
+    async def window(
+        self,
+        agent: str,
+        columns: int = 120,
+        rows: int = 40,
+        machine: str = "desk",
+        via: Line | None = None,
+        **env: str,
+    ) -> AsyncIterator[Terminal]:
+        """The real program of `agent`, on a machine of its own name; `via`: it reaches the broker over this line."""
+        server = f"nats://127.0.0.1:{via.port}" if via is not None else self.broker
         home = self.folder / f"{agent}-{machine}"
         (home / "config").mkdir(parents=True, exist_ok=True)
-        (home / "config" / "settings.toml").write_text(f'server = "{self.broker}"\nagent = "{agent}"\n')
+        (home / "config" / "settings.toml").write_text(f'server = "{server}"\nagent = "{agent}"\n')
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +13,7 @@ import pytest_asyncio
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import views as v
 from tests.daemon.site import Agent
-from tests.e2e.house import House, Visitor, is_writing
+from tests.e2e.house import House, Line, Visitor, is_writing
 from tests.e2e.terminal import Terminal
 from tests.until import until
 
@@ -25,8 +23,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Day:
     """Two agents at their windows, and a supervisor's eye on what is stored."""
 
-    def __init__(self, house: House, eye: Agent, maya: Terminal, ole: Terminal, size: str) -> None:
+    def __init__(self, house: House, eye: Agent, maya: Terminal, ole: Terminal, line: Line, size: str) -> None:
         self.house, self.eye, self.maya, self.ole, self.size = house, eye, maya, ole, size
+        self.line = line
+        """Between Maya's window and the broker."""
+
+    def outbox(self) -> bytes:
+        """What is on Maya's disk."""
+        state = self.house.folder / f"maya-desk{self.maya.columns}" / "state"
+        return b"".join(file.read_bytes() for file in state.rglob("outbox-*.jsonl"))
 
     async def row(self, name: str, **wanted: str) -> v.Row:
         """The bridge's row of a customer, closed ones too, once it is as wanted."""
@@ -81,12 +86,13 @@ async def day(house: House, request: pytest.FixtureRequest) -> AsyncIterator[Day
     columns, rows = request.param
     async with AsyncExitStack() as opened:
         eye = await opened.enter_async_context(house.site.agent("ines"))
+        line = await opened.enter_async_context(Line().to(house.broker))
         windows = [
-            await opened.enter_async_context(house.window(agent, columns, rows, f"desk{columns}"))
-            for agent in ("maya", "ole")
+            await opened.enter_async_context(house.window(agent, columns, rows, f"desk{columns}", via))
+            for agent, via in (("maya", line), ("ole", None))
         ]
         await asyncio.gather(*(window.shows("● link") for window in windows))
-        yield Day(house, eye, windows[0], windows[1], f"{columns}x{rows}")
+        yield Day(house, eye, windows[0], windows[1], line, f"{columns}x{rows}")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -212,18 +218,16 @@ async def test_search_finds_a_part_of_a_word_in_cyrillic_and_two_letters_of_chin
 
 
 async def test_a_reply_that_crosses_a_new_message_is_stopped_and_can_be_sent_anyway(day: Day, anna: Visitor) -> None:
-    """The message comes in while the window stands still, so that it cannot have been seen."""
+    """The line holds the message back, so that it cannot have been seen when enter is pressed."""
     await day.write()
     day.maya.type("The fee is 2 %.")
     await day.maya.shows("The fee is 2 %.")
-    os.kill(day.maya.pid, signal.SIGSTOP)
-    try:
-        await anna.say("Wait, I meant Osaka!")
-        row = await day.row(anna.name, text="Wait, I meant Osaka!")
-        day.maya.press("enter")
-    finally:
-        os.kill(day.maya.pid, signal.SIGCONT)
-    assert row.owner == "maya"
+    day.line.hold()
+    await anna.say("Wait, I meant Osaka!")
+    await day.row(anna.name, text="Wait, I meant Osaka!", owner="maya")
+    day.maya.press("enter")
+    await until(lambda: b"The fee is 2 %." in day.outbox(), saying=lambda: day.maya.text)
+    day.line.release()
     await day.maya.shows("Not sent", "Wait, I meant Osaka!", "send anyway")
     assert await day.texts(anna.name, "colleague") == [] and anna.heard == []
     day.maya.press("ctrl+y")
