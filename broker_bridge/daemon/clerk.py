@@ -356,6 +356,9 @@ class Clerk:
             async with self._writer.hold((CONV, current), (HAND, stored.handle)) as cells:
                 if cells[1].state.conversation != current:
                     return False
+                if not inbound.takes(cells[0].state, self._now_ms()):
+                    # The handle may have been read from the log itself, past what the follower has brought of the conversation.
+                    await self._states.reload(cells[0])
                 if inbound.takes(cells[0].state, self._now_ms()):
                     await self._join(cells, stored, item)
                     return True

@@ -96,7 +96,7 @@ def _append(random: Random) -> Op:
 
 def _look(random: Random) -> Op:
     subject = random.choice(SUBJECTS)
-    kind = random.randrange(4)
+    kind = random.randrange(5)
 
     async def look(bus: Verbs) -> Any:
         if kind == 0:
@@ -105,6 +105,8 @@ def _look(random: Random) -> Op:
             return [(seq, body) for seq, body, _ in await bus.subject_messages("LOG", subject)]
         if kind == 2:
             return await bus.stream_bounds("LOG")
+        if kind == 3:
+            return await bus.last_for("cc.log.conv.>", "LOG")
         last = await bus.last_for(subject, "LOG")
         return await _delete(bus, "LOG", last[0]) if last else None
 

@@ -6,11 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+from broker_bridge.contract import codec
 from broker_bridge.contract import facts as f
+from broker_bridge.contract.envelopes import Said
+from broker_bridge.contract.envelopes import Stored as EnvelopeStored
 from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.words import Address, Words
+from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
-from broker_bridge.daemon.states import CONV
+from broker_bridge.daemon.clerk import Clerk
+from broker_bridge.daemon.states import CONV, HAND
 from broker_bridge.daemon.wire import Outgoing, Stored
 from tests.daemon.small_house import NOW_MS, Log, Small
 from tests.until import until
@@ -80,3 +86,33 @@ async def test_items_come_in_order_although_somebody_else_has_an_open_request(bu
     reading.cancel()
     await pull.close()
     assert [seq for place, seq in enumerate(got) if seq not in got[:place]] == list(range(1, 11))
+
+
+async def test_a_handle_that_is_ahead_of_the_follower_leads_to_its_conversation() -> None:
+    """Seed 612: after a lost race the handle was read from the log, its conversation was not yet known here, and a second one began."""
+    small = Small()
+    small.log.put("hand", "h", f.Bound(customer="c", channel_kind="email"), f.Began(conversation="case"))
+    small.case("case")
+    clerk = Clerk(
+        bus=small.log,
+        writer=small.writer,
+        states=small.states,
+        sealer=small.sealer,
+        model=small.model,
+        sources={},
+        fallback=Source(queue="orders", reply_within_s=None),
+        new_id=lambda: "another",
+        now_ms=small.now,
+        sleep=asyncio.sleep,
+    )
+    await small.states.reload(small.states.cell(HAND, "h"))
+    said = Said(sender=Address(address="anna@example.se"), words=Words(text="hello again"))
+    sealed = await small.sealer.seal(Words(text=codec.encode(said).decode()), "day")
+    stored = EnvelopeStored(
+        id="item-2", native="2", kind="email", channel="support", handle="h", received_ms=NOW_MS, sealed=sealed
+    )
+    writing = asyncio.create_task(small.writer.run())
+    await clerk.apply(stored)
+    writing.cancel()
+    assert small.log.items[-1].subject == "cc.log.conv.case"
+    assert not [item for item in small.log.items if "another" in item.subject]

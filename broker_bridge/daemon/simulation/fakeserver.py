@@ -65,6 +65,10 @@ class Stream:
         self.ids: dict[str, tuple[int, float]] = {}
 
     def last(self, subject: str) -> Message | None:
+        """The newest message of a subject, which may end in `>`."""
+        if subject.endswith(">"):
+            found = (one for one in reversed(self.messages.values()) if one.subject.startswith(subject[:-1]))
+            return next(found, None)
         seqs = self.by_subject.get(subject)
         return self.messages[seqs[-1]] if seqs else None
 

@@ -140,7 +140,8 @@ class World:
         await self._until_quiet()
         log = self.sky.server.streams["LOG"]
         seen = log.last_seq
-        everybody = [one.process for one in (*self.houses.values(), *self.terminals.values())]
+        everybody = [house.process for house in self.houses.values()]
+        everybody += [terminal.process for terminal in self.terminals.values()]
         for process in everybody:
             self.loop.hold(process, 1e9)
         await asyncio.sleep(1.0)
