@@ -58,6 +58,7 @@ class Duties:
         self._clock = clock
         self._lanes: dict[str, tuple[Pull, asyncio.Task[None]]] = {}
         self._listening: dict[str, asyncio.Task[None]] = {}
+        self._leading: asyncio.Task[None] | None = None
         self._renewing: list[asyncio.Task[None]] = []
         lanes = [f"{number:02}" for number in partitions]
         self._leases = [
@@ -105,17 +106,20 @@ class Duties:
 
     async def _work_lane(self, pull: Pull) -> None:
         """Take a partition, once all that its last holder wrote has been read: an old state knows less of what was applied."""
+        await self._read_all_written()
+        await self._clerk.take(pull)
+
+    async def _read_all_written(self) -> None:
         while True:
             try:
                 # Not the stream's own last sequence: the newest message may have been deleted, and nobody could reach it.
                 newest = await self._bus.last_for("cc.log.>", "LOG")
             except BusError as error:
-                log.warning("lane waits", extra={"error": type(error).__name__})
+                log.warning("work under a lease waits", extra={"error": type(error).__name__})
                 await asyncio.sleep(1.0)
                 continue
             if newest is None or await self._follower.wait_for(newest[0], CATCH_UP_S):
-                break
-        await self._clerk.take(pull)
+                return
 
     async def _lane_lost(self, name: str) -> None:
         pull, task = self._lanes.pop(name)
@@ -134,8 +138,17 @@ class Duties:
         await asyncio.wait([task])
 
     async def _leader_gained(self, _name: str) -> None:
+        self._leading = self._crew.create_task(self._lead(), name="leader")
+
+    async def _lead(self) -> None:
+        """Route, once all that the last leader offered has been read: an old picture of loads would offer too much."""
+        await self._read_all_written()
         self._router.is_leader = True
         self._dispatch.look_at_gone()
 
     async def _leader_lost(self, _name: str) -> None:
         self._router.is_leader = False
+        task, self._leading = self._leading, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])

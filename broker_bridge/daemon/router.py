@@ -162,7 +162,8 @@ class Router:
 
     async def _ring(self, name: str, choice: Any) -> None:
         def offer(state: Conversation) -> f.ConversationFact | None:
-            if state.status != QUEUED or state.offer is not None:
+            # A round may have waited long for the broker: what another leader has offered meanwhile is not known here.
+            if not self.is_leader or state.status != QUEUED or state.offer is not None:
                 return None
             until_ms = self._now_ms() + self._offer_timeout_ms
             return f.Offered(agent=choice.agent, until_ms=until_ms, reason=choice.reason)

@@ -16,6 +16,8 @@ from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.clerk import Clerk
+from broker_bridge.daemon.floor import Floor
+from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.states import CONV, HAND
 from broker_bridge.daemon.wire import Outgoing, Stored
 from tests.daemon.small_house import NOW_MS, Log, Small
@@ -116,3 +118,36 @@ async def test_a_handle_that_is_ahead_of_the_follower_leads_to_its_conversation(
     writing.cancel()
     assert small.log.items[-1].subject == "cc.log.conv.case"
     assert not [item for item in small.log.items if "another" in item.subject]
+
+
+async def test_a_leader_no_more_offers_nothing_that_it_had_begun_to() -> None:
+    """Seed 653: a round of the old leader waited behind a stalled connection, and offered on a picture that was long gone."""
+    small = Small()
+    small.enroll("ann")
+    small.case("case")
+    await small.catch_up()
+    await small.staff.heard("ann", "ready")
+    floor = Floor()
+    floor.load_all(small.model, small.states)
+    router = Router(
+        writer=small.writer,
+        states=small.states,
+        model=small.model,
+        staff=small.staff,
+        floor=floor,
+        offer_timeout_s=20,
+        now_ms=small.now,
+        sleep=asyncio.sleep,
+    )
+    router.is_leader = True
+    writing, routing = asyncio.create_task(small.writer.run()), asyncio.create_task(router.run())
+    before = len(small.log.items)
+    async with small.writer.hold((CONV, "case")):
+        await until(lambda: small.states.cell(CONV, "case").lock._waiters, bound_s=5.0)
+        router.is_leader = False
+    await asyncio.sleep(0)
+    async with small.writer.hold((CONV, "case")):
+        pass
+    writing.cancel()
+    routing.cancel()
+    assert len(small.log.items) == before

@@ -121,12 +121,12 @@ class World:
     async def _play(self) -> None:
         random = self.random
         self.sky.weather.latency_s = 0.0005 * 40 ** random.random()
-        self._enroll(1 + int(random.random() * 4))
+        self._enroll(1 + int(random.random() ** 1.5 * 4))
         for number in range(1 + int(random.random() * 2.3)):
             self._keepers.append(self.loop.create_task(self._keep_house(f"b{number}", random.random() * 2)))
         for agent in self.agents:
             self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
-        for number in range(1 + int(random.random() * 5)):
+        for number in range(1 + int(random.random() ** 2 * 12)):
             self.begin(people.customer(self, number, _handles(number, random)))
         await self._trouble(8 + random.random() * 14)
         self._calm()
