@@ -52,6 +52,7 @@ QUEUE_OF = {"plain": "help", "sure": "sales"}
 DISPOSITIONS = ("solved", "spam")
 LANES = 3
 OFFER_TIMEOUT_S = 4
+SILENT_GRACE_S = 3
 TIMING = LeaseTiming(life_s=6.0, renew_s=2.0, stop_s=4.0, check_s=1.0)
 EPOCH_MS = 1_795_000_000_000
 NAMED = Named(agent=str.title, word=lambda kind: kind[:4])
@@ -207,6 +208,7 @@ class House:
             staff=self.staff,
             floor=self.floor,
             offer_timeout_s=OFFER_TIMEOUT_S,
+            silent_grace_s=SILENT_GRACE_S,
             now_ms=self.now_ms,
             sleep=asyncio.sleep,
             clock=self.clock,

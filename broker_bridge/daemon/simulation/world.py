@@ -24,9 +24,10 @@ from broker_bridge.daemon.simulation.books import Books
 from broker_bridge.daemon.simulation.fakebus import Sky
 from broker_bridge.daemon.simulation.fakeserver import Server, Stream
 from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, House
-from broker_bridge.daemon.simulation.loop import NOBODY, Process, Restless, SimLoop
+from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
+from broker_bridge.daemon.simulation.trouble import Trouble
 from broker_bridge.daemon.wire import BusError, Outgoing
 
 IN_WINDOW_S = 4.0
@@ -63,7 +64,7 @@ class World:
         self.doors: list[Door] = []
         self.providers = {name: Provider(name, self.loop, self.random, self.books) for name in CHANNELS}
         for name, provider in self.providers.items():
-            provider.on_call = self._called
+            provider.on_call = lambda process: self._trouble.called(process)
             provider.on_taken = lambda out, name=name: people.receipts(self, name, out.message, out.address)  # type: ignore[misc]
         self.houses: dict[str, House] = {}
         self.models: dict[str, ReadModel] = {}
@@ -74,7 +75,7 @@ class World:
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
-        self._strikes = 0
+        self._trouble = Trouble(self)
         self._begun: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -128,8 +129,8 @@ class World:
             self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
         for number in range(1 + int(random.random() ** 2 * 12)):
             self.begin(people.customer(self, number, _handles(number, random)))
-        await self._trouble(8 + random.random() * 14)
-        self._calm()
+        await self._trouble.last(8 + random.random() * 14)
+        self._trouble.end()
         while not await self._stands_still():
             pass
         if not self.books.problems:
@@ -237,106 +238,6 @@ class World:
                 self.books.problems.append(f"a terminal ended: {_told(error)}")
             self.books.count("terminal killed")
 
-    # troubles
-
-    async def _trouble(self, seconds: float) -> None:
-        random = self.random
-        end = self.loop.now + seconds
-        kinds = [kind for kind in _TROUBLES if random.random() < 0.45]
-        while self.loop.now < end:
-            await asyncio.sleep(0.2 + random.random() * 3)
-            if kinds:
-                kind = kinds[int(random.random() * len(kinds))]
-                self.books.count(f"trouble {kind}")
-                getattr(self, f"_{kind}")()
-
-    def _some_house(self) -> House | None:
-        ready = [one for one in self.houses.values() if one.is_ready and not one.process.is_dead]
-        return ready[int(self.random.random() * len(ready))] if ready else None
-
-    def _crash(self) -> None:
-        if (house := self._some_house()) is not None:
-            house.process.dies_at = house.process.steps + 1 + int(self.random.random() ** 2 * 3_000)
-
-    def _strike(self) -> None:
-        self._strikes += 1
-
-    def _called(self, process: Process) -> None:
-        """A provider is called: the bridge may die of it."""
-        if self._strikes and self.random.random() < 0.5:
-            self._strikes -= 1
-            process.dies_at = process.steps + 1 + int(self.random.random() ** 2 * 60)
-
-    def _restart(self) -> None:
-        if (house := self._some_house()) is not None:
-            self.loop.call_soon(house.stop, context=house.process.context)
-
-    def _freeze(self) -> None:
-        if (house := self._some_house()) is not None:
-            self.loop.hold(house.process, 0.5 + self.random.random() * 11)
-
-    def _clock(self) -> None:
-        if (house := self._some_house()) is not None:
-            self.clocks[house.name] = self.random.uniform(-20, 20)
-
-    def _cut(self) -> None:
-        found = self.sky.connections
-        if found:
-            found[int(self.random.random() * len(found))].cut()
-
-    def _stall(self) -> None:
-        found = self.sky.connections
-        if found:
-            found[int(self.random.random() * len(found))].stall(1 + self.random.random() * 8)
-
-    def _outage(self) -> None:
-        if not self.sky.is_down:
-            self.sky.go_down()
-            self.loop.call_later(0.3 + self.random.random() * 7, self.sky.come_back, context=NOBODY)
-
-    def _weather(self) -> None:
-        weather, random = self.sky.weather, self.random
-        weather.slow = random.random() * 0.3
-        weather.mute = random.random() * 0.1
-        weather.lose = random.random() * 0.1
-        weather.busy = random.random() * 0.3
-        weather.drop = random.random() * 0.1
-
-    def _full(self) -> None:
-        stream = self.sky.server.streams[("IN", "LOG")[int(self.random.random() * 2)]]
-        stream.is_full = True
-        self.loop.call_later(self.random.random() * 4, lambda: setattr(stream, "is_full", False), context=NOBODY)
-
-    def _moods(self) -> None:
-        for provider in self.providers.values():
-            mood, random = provider.mood, self.random
-            mood.refuses = random.random() * 0.3
-            mood.uncertain = random.random() * 0.2
-            mood.hangs = random.random() * 0.1
-            mood.loses = random.random() * 0.1
-            mood.late = random.random() * 0.2
-            mood.slow = random.random() * 0.5
-
-    def _logoff(self) -> None:
-        agents = list(self.terminals.values())
-        if agents:
-            agents[int(self.random.random() * len(agents))].process.kill()
-
-    def _doze(self) -> None:
-        agents = list(self.terminals.values())
-        if agents:
-            self.loop.hold(agents[int(self.random.random() * len(agents))].process, 1 + self.random.random() * 20)
-
-    def _calm(self) -> None:
-        self.is_calm = True
-        self.sky.weather.calm()
-        for stream in self.sky.server.streams.values():
-            stream.is_full = False
-        for provider in self.providers.values():
-            provider.mood.calm()
-        if self.sky.is_down:
-            self.sky.come_back()
-
     # rest
 
     async def _until_quiet(self) -> None:
@@ -371,27 +272,6 @@ class World:
             if not terminal.is_in_step(head):
                 return f"the desk of {terminal.process.name} is behind"
         return ""
-
-
-_TROUBLES = (
-    "crash",
-    "crash",
-    "strike",
-    "strike",
-    "restart",
-    "freeze",
-    "clock",
-    "cut",
-    "stall",
-    "outage",
-    "weather",
-    "weather",
-    "full",
-    "moods",
-    "moods",
-    "logoff",
-    "doze",
-)
 
 
 def _server() -> Server:
