@@ -113,6 +113,8 @@ class Composer(Vertical):
         self.show_count(glyphs)
         if self.writing is not None:
             self.writing.read_only = not can_write
+            # A click does not put the caret where nothing can be written; who writes there already keeps it.
+            self.writing.can_focus = can_write or self.writing.has_focus
             waits = "" if writ.has_link or not can_write else "write on, it waits for the link"
             self.writing.placeholder = waits
 

@@ -129,7 +129,7 @@ def see(screen: Workstation) -> None:
         return
     row = screen.listing.row(found.conv) or found.row
     mark = (row.conv, found.newest_seq)
-    if row.unread and "see" in row.verbs and mark not in screen.seen:
+    if row.unread and row.state == "mine" and mark not in screen.seen:
         screen.seen.add(mark)
         post(screen, deeds.see(new_id(screen), row))
 

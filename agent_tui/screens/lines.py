@@ -90,7 +90,8 @@ def key_line(screen: Workstation) -> Line:
     elif screen.desk.has_focus:
         count = 0 if place.is_up else waiting(place)
         lead = (Run(f"{count} wait", "near", "b"),) if count else ()
-        first = _named(screen, "send", "send_next", "leave_composer")
+        can_write = screen.composer.writ.mode != "none"
+        first = _named(screen, *(("send", "send_next") if can_write else ()), "leave_composer")
         rest = table.keys_for(screen.where, verbs, is_supervisor=is_lead)
         keys = (*first, *(key for key in rest if key not in first))
     else:

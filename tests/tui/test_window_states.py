@@ -176,7 +176,7 @@ async def test_the_boards_are_pages_at_80_columns(tmp_path: Path, key: str) -> N
         await it.press("M")
         await until(lambda: "Bo Lind" in it.text())
         await it.press(key)
-        words = {"1": "Floor", "2": "Queues", "3": "Alerts", "4": "nothing is read"}
+        words = {"1": "Floor", "2": "Queues", "3": "Alerts", "4": "No conversation is read"}
         await until(lambda: words[key] in it.text())
 
 
