@@ -57,6 +57,11 @@ class Dialog(ModalScreen[T]):
         super().__init__()
         self.place = place
 
+    @property
+    def is_here(self) -> bool:
+        """Not yet left: an answer that comes after `esc` finds no widgets to fill."""
+        return self in self.app.screen_stack
+
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
             yield Painted(ground="bar", id="dialog-top")

@@ -60,7 +60,7 @@ class Pager(Dialog[None]):
         """All pages, one after the other; each is on the screen when it is here."""
         while len(self._texts) < self._parts:
             leaf = await self._fetch(len(self._texts))
-            if not self.is_attached:
+            if not self.is_here:
                 return  # left meanwhile: there is nothing to fill any more
             if leaf is None:
                 self._said = "cannot be had now: there is no link, or it is no longer kept"

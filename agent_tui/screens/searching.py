@@ -88,7 +88,7 @@ class Searching(Listed[Found | None]):
         if not text:
             return
         answer = await self.place.ask(Search(text=text))
-        if text != self.query_one("#find", Input).value.strip():
+        if not self.is_here or text != self.query_one("#find", Input).value.strip():
             return
         if isinstance(answer, RowPage):
             self._rows, self._total, self._said = answer.rows, answer.total, ""

@@ -100,7 +100,7 @@ class Transferring(Listed[Whom | None]):
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
-        if isinstance(answer, DirectoryView) and self.is_attached:
+        if isinstance(answer, DirectoryView) and self.is_here:
             self._known, self._is_known = answer, True
         self._is_asked = True
         self.fill()
