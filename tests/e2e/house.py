@@ -249,6 +249,11 @@ def letter(sender: str, subject: str, text: str, **more: str) -> EmailMessage:
     return made
 
 
+def of(name: str) -> Callable[[v.Row], bool]:
+    """Rows of this customer."""
+    return lambda row: row.name == name
+
+
 def is_writing(window: Terminal) -> bool:
     """The composer has the focus: its rule is heavy."""
     return any("├━━" in line for line in window.lines)

@@ -84,11 +84,12 @@ async def _come(house: House, words: Words, text: str, numbers: list[int], tag: 
             )
             await ole.get(c.Hello(device="test"), v.Welcome)
             await ole.ask(c.Presence(state="away", reason=words("w", numbers[0])[:60]))
-            other = await house.sees(maya, lambda row: row.channel == "mail" and row.state in ("ringing", "queued"))
+            last = words("n", numbers[-1])[:5]
+            other = await house.sees(maya, lambda row: row.channel == "mail" and row.name[:5] == last)
             await maya.accept(other.conv)
-            given = c.Transfer(
-                id=maya.new_id(), conversation=other.conv, to_agent="ole", note=words("x", numbers[0])
-            )
+            asks = await house.sees(maya, lambda row: row.channel == "fake" and row.name[:5] == last)
+            await maya.accept(asks.conv)
+            given = c.Transfer(id=maya.new_id(), conversation=other.conv, to_agent="ole", note=words("x", numbers[0]))
             await maya.get(given, c.Done)
 
 
@@ -96,10 +97,11 @@ async def _press(window: Terminal, *keys: str) -> None:
     """One key after the other, each when the program has painted what the one before did."""
     for key in keys:
         window.press(key)
-        await _rests(window)
+        # Escape and a key right after it are one key: alt and that one.
+        await _rests(window, 15 if key == "escape" else 5)
 
 
-async def _rests(window: Terminal) -> None:
+async def _rests(window: Terminal, looks: int = 10) -> None:
     """The program has nothing more to paint for now."""
     last = (-1, 0)
 
@@ -108,7 +110,7 @@ async def _rests(window: Terminal) -> None:
         assert window.code is None, f"the window ended with {window.code}:\n{window.text}"
         size, calm_for = last
         last = (len(window.raw), calm_for + 1 if size == len(window.raw) else 0)
-        return last[1] >= 12
+        return last[1] >= looks
 
     await until(is_still, bound_s=15.0, saying=lambda: f"the window paints without end\n{window.text}")
 
@@ -119,8 +121,19 @@ async def _walk(window: Terminal, rows: int) -> None:
     for row in range(rows):
         await _press(window, "g", *["down"] * row, "enter", "G", "g", ">", "o", "pagedown", "escape")
         await _press(window, "i", "pagedown", "escape", "tab", "tab", "tab", "escape")
-    await _press(window, "p", "escape", "l", "escape", "t", "down", "escape", "e", "escape", "?", "escape", ":", "escape")
+    await _press(
+        window, "p", "escape", "l", "escape", "t", "down", "escape", "e", "escape", "?", "escape", ":", "escape"
+    )
     await _press(window, "/", "Q", "escape", "1", "G", "r", "escape", "n", "escape")
+
+
+async def _open(window: Terminal, words: str, down: int) -> None:
+    """One of what a search finds."""
+    await House.to_list(window)
+    await _press(window, "/")
+    window.type(words)
+    await until(lambda: sum(words in line for line in window.lines[6:-3]) > down + 1, saying=lambda: window.text)
+    await _press(window, *["down"] * down, "enter")
 
 
 async def _is_alive(window: Terminal) -> None:
@@ -135,7 +148,11 @@ def _foreign(window: Terminal, calm_kinds: set[str]) -> list[str]:
     """Everything in the stream that a calm day does not have."""
     written = window.written
     found = [f"kind {kind}" for kind in set(written.kinds) - calm_kinds]
-    found += [f"inside {name}: {held[:80]!r}" for name, held in written.strings if hostile.markers(held) or not held.isprintable()]
+    found += [
+        f"inside {name}: {held[:80]!r}"
+        for name, held in written.strings
+        if hostile.markers(held) or not held.isprintable()
+    ]
     return found + written.strange + hostile.unsafe(written.letters)
 
 
@@ -147,18 +164,15 @@ async def test_hostile_words_at_every_surface_reach_the_terminal_as_plain_letter
         await _walk(window, 1)
         await _press(lead, "M", "down", "enter", "tab", "tab", "escape", "3", "enter")
         calm_kinds = set(window.written.kinds) | set(lead.written.kinds)
-        numbers = [3, 6, 18, 26, 30]
+        numbers = [3, 18, 30]
         await _come(house, hostile.line, hostile.everything("t"), numbers, "h")
-        await _walk(window, 3)
-        for found in (f"Qv{numbers[0]:02}z", f"Qx{numbers[0]:02}z"):
-            await _press(window, "/")
-            window.type(found)
-            await _rests(window)
-            await _press(window, "enter", "g", "pagedown", "pagedown", "pagedown", "G", "r", "escape")
-            await _press(window, "o", *["pagedown"] * 3, "escape", "p", "escape", "l", "escape", "t", "escape")
+        await _walk(window, 1)
+        for found, down in ((f"Qv{numbers[0]:02}z", 0), (f"Qn{numbers[-1]:02}z", 0), (f"Qn{numbers[-1]:02}z", 1)):
+            await _open(window, found, down)
+            await _press(window, "g", *["pagedown"] * 2, "o", *["pagedown"] * 2, "escape", "i", "escape", "r", "escape")
         await _press(lead, "escape", "M", "down", "down", "enter", "tab", "escape", "3", "enter")
         window.resize(80, 24)
-        await _press(window, "3", "g", "enter", "p", "escape", "l", "escape")
+        await _press(window, "3", "p", "escape", "l", "escape")
         assert _foreign(window, calm_kinds) == []
         assert _foreign(lead, calm_kinds) == []
         await _is_alive(window)
@@ -187,18 +201,17 @@ async def test_hostile_words_pasted_into_every_field_reach_the_terminal_as_plain
 async def test_a_hundred_thousand_lines_and_a_line_of_a_megabyte_do_not_hang_the_window(house: House) -> None:
     async with house.window("maya", machine="long") as window:
         await window.shows("● link")
-        for name, text in (("lines", "Qt00z line\n" * 100_000), ("long", "Qt01z" + "x" * 1_000_000)):
+        for name, text in (("lines", "Evenline\n" * 100_000), ("long", "Longline" + "x" * 1_000_000)):
             made = EmailMessage()
             made["From"], made["To"], made["Subject"] = f"{name}@customers.example", OURS, f"Very {name}"
             made["Message-ID"] = f"<{name}@customers.example>"
             made.set_content(text, cte="base64")
             await house.mail(made)
         async with house.site.agent("maya") as maya:
-            for name in ("Qt00z", "Qt01z"):
-                row = await house.sees(maya, lambda row, name=name: row.text.startswith(name))
-                await maya.accept(row.conv)
+            await maya.accept((await house.sees(maya, lambda row: row.text.startswith("Evenline"))).conv)
+            await maya.accept((await house.sees(maya, lambda row: row.text.startswith("Longline"))).conv)
         await _press(window, "1")
-        for shown in ("Qt00z", "Qt01z"):
+        for shown in ("Evenline", "Longline"):
             await _press(window, "/")
             window.type(shown)
             await window.shows("1 of 1")
