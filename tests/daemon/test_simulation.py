@@ -13,7 +13,7 @@ from broker_bridge.daemon.simulation.planted import BUGS
 
 QUICK = ("ack_before_log", "fold_not_idempotent", "short_memory", "no_reset", "loads_not_counted", "ack_before_store")
 """Found within a few seeds; the others take some ten seconds each."""
-BOUND = 80
+BOUND = 150
 """Seeds within which every planted bug must be found."""
 
 

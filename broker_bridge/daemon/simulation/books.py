@@ -58,6 +58,8 @@ class Books:
     """(agent, verb, code) of refusals that must stand in AUDIT."""
     silent: list[tuple[str, str]] = field(default_factory=list)
     """(supervisor, conversation) of silent reads that were answered."""
+    drafts: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(agent, conversation) to the draft that was kept last, as far as its terminal can know."""
     problems: list[str] = field(default_factory=list)
     """What must not happen and was seen while it happened."""
     counts: dict[str, int] = field(default_factory=dict)

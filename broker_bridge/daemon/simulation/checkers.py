@@ -22,6 +22,7 @@ from broker_bridge.core import delivery
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.daemon.audit import Record
 from broker_bridge.daemon.clerk import Dead
+from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.readmodel import ReadModel
@@ -47,6 +48,8 @@ class Evidence:
     entries: list[tuple[int, str, str, Entry]] = field(default_factory=list)
     """(sequence, aggregate kind, name, entry)."""
     states: dict[tuple[str, str], object] = field(default_factory=dict)
+    drafts: dict[str, str] = field(default_factory=dict)
+    """Key of the bucket to the words in it."""
     rebuilt: str = ""
     """Checksum of a read model made anew."""
 
@@ -75,6 +78,7 @@ async def check(world: World) -> None:
         _replies_in_order,
         _what_was_promised,
         _audited,
+        _drafts_are_kept,
         _books_add_up,
         _one_story,
         _desks_are_true,
@@ -97,6 +101,10 @@ async def _gather(world: World) -> Evidence:
             if state is None:
                 state = KINDS[kind].begin(name)
             evidence.states[kind, name] = KINDS[kind].fold(state, entry, message.seq)
+    drafts = Drafts(await bus.kv("drafts"), sealer)
+    for agent, conversation in world.books.drafts:
+        draft = await drafts.load(agent, conversation)
+        evidence.drafts[f"{agent}.{conversation}"] = draft.text if draft else ""
     model = ReadModel(None)
     model.begin_with(await bus.stream_created("LOG"))
     states = States(model, sealer, bus)
@@ -270,6 +278,14 @@ def _audited(found: Evidence) -> None:
     for subject, seen in numbers.items():
         if seen != list(range(1, len(seen) + 1)):
             found.say(f"8: the chain of {subject} is {seen[:20]}")
+
+
+def _drafts_are_kept(found: Evidence) -> None:
+    """9: the last draft that a terminal was told is kept is there, whatever died since."""
+    for (agent, conversation), text in found.world.books.drafts.items():
+        kept = found.drafts[f"{agent}.{conversation}"]
+        if kept != text:
+            found.say(f"9: the draft of {agent} in {conversation} is {kept!r}, not {text!r}")
 
 
 def _books_add_up(found: Evidence) -> None:

@@ -163,6 +163,7 @@ class Terminal:
         self._heard_s = 0.0
         self._held: list[v.Feed] | None = None
         self._closed: list[str] = []
+        self._doubtful = world.doubtful
         self._sent: list[tuple[str, str]] = []
 
     async def run(self) -> None:
@@ -235,6 +236,8 @@ class Terminal:
     async def insist(self, wish: Any) -> v.Answer | None:
         """A command until it is answered, or given up on; what was answered is written down."""
         verb = str(wish.__struct_config__.tag)
+        if isinstance(wish, (c.Reply, c.Note)):
+            self.world.books.drafts.pop((self.agent, wish.conversation), None)
         for _ in range(8):
             answer = await self.ask(wish)
             if isinstance(answer, c.Done):
@@ -260,6 +263,9 @@ class Terminal:
             if self.world.is_calm or not self.mirror.rows:
                 continue
             row = self._pick()
+            if row.state == "mine" and self.random.random() < 0.2:
+                await self._write(row)
+                continue
             wish = self._wish(row)
             if wish is None:
                 continue
@@ -278,6 +284,22 @@ class Terminal:
                 read = await self.ask(c.Thread(conversation=row.conv, silent=True))
                 if isinstance(read, v.ThreadPage) and read.row.owner != self.agent:
                     self.world.books.silent.append((self.agent, row.conv))
+
+    async def _write(self, row: v.Row) -> None:
+        """A draft, until it is kept; one that nobody answered for may still come, so the case counts no more."""
+        key, drafts = (self.agent, row.conv), self.world.books.drafts
+        text = f"draft {self._mint.new(0)}"
+        if key in self._doubtful:
+            return
+        drafts.pop(key, None)
+        self._doubtful.add(key)
+        for _ in range(4):
+            draft = c.Draft(conversation=row.conv, text=text, at_ms=int(self.world.loop.now * 1000))
+            if isinstance(await self.ask(draft), c.Done):
+                drafts[key] = text
+                self._doubtful.discard(key)
+                return
+            await asyncio.sleep(0.3)
 
     def _done(self, wish: c.Act, answer: c.Done) -> None:
         if isinstance(wish, c.Close):

@@ -18,6 +18,7 @@ from broker_bridge.daemon import logwriter
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.dispatch import Dispatch
+from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
 from broker_bridge.daemon.logwriter import LogWriter
@@ -207,6 +208,15 @@ def _audit_afterwards() -> list[Change]:
     return [(Audit, "record", record)]
 
 
+def _drafts_nowhere() -> list[Change]:
+    """A draft is accepted and kept nowhere."""
+
+    async def keep(self: Drafts, *args: Any) -> None:
+        return None
+
+    return [(Drafts, "keep", keep)]
+
+
 def _loads_not_counted() -> list[Change]:
     """The router believes that everybody is idle."""
     right = Router._candidates
@@ -247,6 +257,7 @@ BUGS: dict[str, Callable[[], list[Change]]] = {
         _no_reset,
         _owner_not_checked,
         _audit_afterwards,
+        _drafts_nowhere,
         _loads_not_counted,
         _failure_that_was_none,
     )

@@ -72,6 +72,8 @@ class World:
         self.agents: dict[str, str] = {}
         """Agent to role."""
         self.capacity: dict[str, int] = {}
+        self.doubtful: set[tuple[str, str]] = set()
+        """(agent, conversation) whose draft may still change."""
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
