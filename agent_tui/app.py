@@ -142,7 +142,7 @@ class OneWindow(App[None]):
         if was.state != status.state:
             self._each("link_changed")
         else:
-            self.workstation.show_status()
+            self.workstation.sight.status()
 
     def desk_changed(self, applied: Applied) -> None:
         self._applied.append(applied)

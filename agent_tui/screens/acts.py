@@ -168,7 +168,7 @@ def _send(screen: Workstation) -> None:
     if screen.desk.writer.stopped is not None and screen.desk.enter_sends:
         # The new words are on the screen now; the next press sends, having seen them.
         screen.desk.writer.forget_stop()
-        screen.show_thread()
+        screen.sight.thread()
         return
     screen.desk.send()
 

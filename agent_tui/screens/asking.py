@@ -93,7 +93,7 @@ def search(screen: Workstation) -> None:
         if found is not None:
             screen.listing.found = found.rows
             screen.listing.choose("found")
-            screen.show_inbox()
+            screen.sight.inbox()
             looking.go_to(screen, found.row)
 
     screen.app.push_screen(Searching(screen.place), given)
@@ -130,7 +130,7 @@ def _take_back(screen: Workstation, id: str) -> None:
         screen.say("Taken back: the words are in the composer again.")
     else:
         screen.say(f"Taken back: {deeds.called(act)}.")
-    screen.show_all()
+    screen.sight.all()
 
 
 def open_item(screen: Workstation) -> None:

@@ -23,7 +23,7 @@ def view(name: str) -> Callable[[Workstation], None]:
         screen.uncover("inbox")
         screen.inbox.list.show(screen.listing.arranged(None, screen.size.height), from_start=True)
         screen.set_focus(screen.inbox.list)
-        screen.show_inbox()
+        screen.sight.inbox()
         screen.run_worker(screen.fetch_view(), group="view", exclusive=True)
         screen.follow()
 
@@ -46,7 +46,7 @@ def go_next(screen: Workstation, after: str = "") -> None:
     for place in range(source.items()):
         row = source.row(place)
         if row.state == "mine" and row.conv != left and row.waiting_since_ms is not None:
-            screen.show_inbox()
+            screen.sight.inbox()
             screen.inbox.list.select(row.conv)
             screen.set_focus(screen.inbox.list)
             screen.open(row)
@@ -94,8 +94,8 @@ def back(screen: Workstation) -> None:
         if screen.listing.view == "found":
             view("mine")(screen)
         elif screen.offer is not None:
-            screen.put_away.add(screen.offer.conv)
-            screen.show_offer()
+            screen.ringing.put_away.add(screen.offer.conv)
+            screen.sight.offer()
     else:
         to_list(screen)
 
@@ -169,7 +169,7 @@ def unfold(screen: Workstation) -> None:
         item = next((one for one in reversed(opened.items) if one.quote), None)
     if item is not None:
         opened.unfolded.symmetric_difference_update((item.id,))
-        screen.show_thread()
+        screen.sight.thread()
 
 
 def theme(screen: Workstation) -> None:
@@ -198,7 +198,7 @@ def ascii_(screen: Workstation) -> None:
     """Our signs in ASCII, or not; what people wrote stays."""
     screen.place.glyphs = UNICODE if screen.place.glyphs.ascii else ASCII
     _remember(screen)
-    screen.forget_lines()
+    screen.sight.forget()
     screen.lay_out()
     # After the sources are made anew: a line that was painted with the other signs has the same stamp.
     screen.call_after_refresh(screen.draw_lists)

@@ -6,7 +6,6 @@ most twenty times a second, and a key press goes first. Losing the link is a ban
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -17,11 +16,6 @@ from textual.timer import Timer
 
 from agent_tui.keys import KeyTable, Place
 from agent_tui.model import grid as grids
-from agent_tui.model.frame import Key
-from agent_tui.model.runs import Line
-from agent_tui.model.status_lines import status_line
-from agent_tui.model.thread import Thread
-from agent_tui.model.thread_lines import Keys
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.composer import Composer
 from agent_tui.panes.inbox import InboxPane
@@ -30,9 +24,11 @@ from agent_tui.panes.offer import OfferCard
 from agent_tui.panes.profile import ProfilePane
 from agent_tui.panes.thread import ThreadPane
 from agent_tui.panes.timeline import TimelinePane
-from agent_tui.screens import acts, empty, lines, placing
+from agent_tui.screens import acts, lines, placing
 from agent_tui.screens.listing import Listing
 from agent_tui.screens.reading import Reading
+from agent_tui.screens.ringing import Ringing
+from agent_tui.screens.sight import Sight
 from agent_tui.screens.writing_desk import WritingDesk
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Act
@@ -54,16 +50,15 @@ class Workstation(Screen[None]):
         self.place = place
         self.keys = keys
         self.listing = Listing(place)
-        self.reading = Reading(place, self.show_thread, self.say)
+        self.sight = Sight(self)
+        self.reading = Reading(place, self.sight.thread, self.say)
         self.desk = WritingDesk(self)
         self.plan = grids.grid(120, 40)
         self.over = ""
         """`profile` or `timeline` over the thread where there is no right column."""
         self.single = "inbox"
         """Which of `inbox` and `thread` is in sight under 80 columns."""
-        self.put_away: set[str] = set()
-        """Offers whose card was put away; they stay in the list."""
-        self._ringing: set[str] = set()
+        self.ringing = Ringing(place)
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
@@ -71,7 +66,6 @@ class Workstation(Screen[None]):
         """What `close+next` uses."""
         self.notice = ""
         self._notice_until_ms = 0
-        self._shown: tuple[str, Thread] | None = None
         self._rest: Timer | None = None
         self._is_ready = False
 
@@ -141,27 +135,13 @@ class Workstation(Screen[None]):
 
     @property
     def offer(self) -> Row | None:
-        """The offer that is shown: the one with least time left, unless it was put away."""
-        now_ms, known = self.place.now_ms(), self.place.state.rows
-        ringing = [known[conv] for conv in self._ringing - self.put_away if conv in known]
-        ringing = [row for row in ringing if row.state == "ringing" and (row.offer_until_ms or 0) > now_ms]
-        return min(ringing, key=lambda row: row.offer_until_ms or 0, default=None)
-
-    def _note_ringing(self, conversations: Iterable[str]) -> None:
-        """Which rows ring is kept aside: a key press must not look at every row."""
-        known = self.place.state.rows
-        for conv in conversations:
-            row = known.get(conv)
-            if row is not None and row.state == "ringing":
-                self._ringing.add(conv)
-            else:
-                self._ringing.discard(conv)
-                self.put_away.discard(conv)
+        """The offer that is shown."""
+        return self.ringing.offer()
 
     # From the outside.
 
     async def on_mount(self) -> None:
-        self._note_ringing(self.place.state.rows)
+        self.ringing.note(self.place.state.rows)
         self.lay_out()
         self.set_focus(self.inbox.list)
         self.call_after_refresh(self._first_paint)
@@ -169,7 +149,7 @@ class Workstation(Screen[None]):
     async def _first_paint(self) -> None:
         await self.desk.begin()
         self._is_ready = True
-        self.show_all()
+        self.sight.all()
         self._follow_cursor()
 
     def press(self, key: str) -> bool:
@@ -188,41 +168,41 @@ class Workstation(Screen[None]):
         """A second has passed: clocks, and rows that change their group by time."""
         if self.notice and self.place.now_ms() >= self._notice_until_ms:
             self.say("")
-        self.show_status()
-        self.show_inbox()
-        self.show_heads()
-        self.show_offer()
+        self.sight.status()
+        self.sight.inbox()
+        self.sight.heads()
+        self.sight.offer()
         if self.desk.writer.has_sent or self.reading.opened is None:
-            self.show_thread()
+            self.sight.thread()
 
     def desk_changed(self, applied: Applied) -> None:
         """Rows changed; at most twenty times a second."""
         opened = self.reading.opened
-        self._note_ringing(self.place.state.rows if applied.is_reset else applied.changed | applied.gone)
+        self.ringing.note(self.place.state.rows if applied.is_reset else applied.changed | applied.gone)
         for conv in applied.changed:
             row = self.place.state.rows.get(conv)
             if row is not None:
                 self.reading.apply_row(row)
-        self.show_status()
+        self.sight.status()
         was = self.inbox.list.cursor
-        self.show_inbox()
+        self.sight.inbox()
         if opened is not None and opened.conv in applied.changed:
-            self.show_thread()
+            self.sight.thread()
             before = applied.before.get(opened.conv)
             if before is not None and _happened(before) != _happened(opened.row):
                 self.run_worker(self.reading.fetch_profile(), group="profile", exclusive=True)
         if opened is None or (was == opened.conv and self.inbox.list.cursor != was):
             # Nothing was open, or somebody took what was: the neighbor that has the cursor now.
             self._follow_cursor()
-        self.show_offer()
+        self.sight.offer()
         if applied.toast:
             self.say(applied.toast)
 
     def thread_changed(self, feed: ThreadFeed) -> None:
         """Items of a watched conversation."""
         if self.reading.apply(feed):
-            self.show_thread()
-            self.show_inbox()
+            self.sight.thread()
+            self.sight.inbox()
             if self.where in ("thread", "chat", "composer"):
                 acts.see(self)
 
@@ -238,8 +218,8 @@ class Workstation(Screen[None]):
     def settled(self, act: Act, answer: Answer) -> None:
         """The bridge answered what was posted."""
         acts.settled(self, act, answer)
-        self.show_thread()
-        self.show_status()
+        self.sight.thread()
+        self.sight.status()
 
     # Layout.
 
@@ -249,133 +229,11 @@ class Workstation(Screen[None]):
     def lay_out(self) -> None:
         """Gives every pane its cells for the terminal's size."""
         placing.place(self)
-        self.call_after_refresh(self.show_all)
+        self.call_after_refresh(self.sight.all)
 
     def join(self) -> None:
         """The joints of the hairlines, after the composer grew or shrank."""
         placing.join(self)
-
-    # Painting.
-
-    def show_all(self) -> None:
-        self.show_status()
-        self.show_inbox()
-        self.show_thread()
-        self.show_offer()
-
-    def show_status(self) -> None:
-        """Status line and banner."""
-        place, cells = self.place, self.size.width
-        at = place.at()
-        line = status_line(place.state.me, place.state.counts, place.status, at.now_ms, cells, at.glyphs, at.tz)
-        self.query_one("#status", Painted).show(line)
-        row = lines.banner(place, cells)
-        if self.set_banner(row is not None) and row is not None:
-            self.query_one("#banner", Painted).show(row)
-
-    def set_banner(self, is_shown: bool) -> bool:
-        """The row under the status line comes or goes."""
-        if self.has_class("-banner") != is_shown:
-            self.set_class(is_shown, "-banner")
-            self.lay_out()
-        return is_shown
-
-    def show_inbox(self) -> None:
-        """The list, or why it is empty."""
-        inbox, place = self.inbox, self.place
-        cursor = inbox.list.cursor
-        source = self.listing.arranged(cursor if isinstance(cursor, str) else None, self.size.height)
-        inbox.show_head(self.listing.view, place.state.counts, place.at())
-        inbox.show_rows(source)
-        hints: tuple[Line, ...] = ()
-        if not self.listing.has_work():
-            helpful = {"view_queue": "look at the queue", "search": "find a customer", "presence": "break, or ready"}
-            keys = tuple(Key(self.keys.shown(name), words) for name, words in helpful.items())
-            hints = empty.inbox_lines(
-                self.listing.view,
-                place.state.counts,
-                place.state.me,
-                place.is_up,
-                keys,
-                self.plan.inbox,
-                place.glyphs,
-            )
-        inbox.show_empty(hints)
-
-    def show_thread(self) -> None:
-        """The open conversation everywhere it shows."""
-        opened, at = self.reading.opened, self.place.at()
-        if opened is None:
-            self._shown = None
-            self.thread.show_empty(empty.thread_lines(self.place.state.counts, self.place.state.me, at.glyphs))
-        else:
-            self._show_items()
-        self.desk.show()
-        self.show_heads()
-        self.show_right()
-
-    def _show_items(self) -> None:
-        opened, at = self.reading.opened, self.place.at()
-        assert opened is not None
-        waiting = self.desk.writer.on_its_way(opened)
-        items = [*opened.items, *waiting] if waiting else list(opened.items)
-        typing = opened.row.typing if at.has_link else ()
-        names = {name: self.keys.shown(name, "thread") for name in ("raw", "open_item", "save_file", "unfold")}
-        keys = Keys(names["raw"], names["open_item"], names["save_file"], names["unfold"])
-        is_other = self._shown is None or self._shown[0] != opened.conv
-        if self._shown is not None and not is_other:
-            thread = self._shown[1].updated(
-                items,
-                at,
-                seen=opened.seen,
-                typing=typing,
-                has_more=opened.has_more,
-                unfolded=opened.unfolded,
-                keys=keys,
-            )
-        else:
-            thread = Thread(
-                items,
-                at,
-                seen=opened.seen,
-                typing=typing,
-                has_more=opened.has_more,
-                unfolded=opened.unfolded,
-                keys=keys,
-            )
-        self._shown = (opened.conv, thread)
-        self.thread.show_thread(thread, is_other=is_other)
-
-    def show_heads(self) -> None:
-        """What shows where the focus is and how late it is: heads, key line."""
-        opened, at = self.reading.opened, self.place.at()
-        self.inbox.show_head(self.listing.view, self.place.state.counts, at)
-        self.thread.show_head(opened.row if opened is not None else None, at)
-        self.composer.show_rule(at.glyphs)
-        is_open = opened is not None
-        self.query_one(ProfilePane).show_head(is_open, self.keys.shown("profile"), at)
-        self.query_one(TimelinePane).show_head(is_open, self.keys.shown("timeline"), at)
-        self.show_keys()
-
-    def show_right(self) -> None:
-        """Profile and timeline of the open conversation's customer."""
-        opened, at, customer = self.reading.opened, self.place.at(), self.reading.profile
-        name = opened.row.name or opened.row.number if opened is not None else ""
-        shown = self.keys.shown
-        self.query_one(ProfilePane).show(customer, name, shown("profile"), shown("search"), at)
-        moments = customer.moments if customer is not None else ()
-        self.query_one(TimelinePane).show(moments if opened is not None else None, shown("timeline"), at)
-
-    def show_offer(self) -> None:
-        """The card in the right column, or the strip under the thread's head."""
-        card, strip = lines.offer(self)
-        self.query_one(OfferCard).show_offer(card)
-        self.thread.show_offer(strip)
-        self.show_keys()
-
-    def show_keys(self) -> None:
-        """The last row: what can be pressed now."""
-        self.query_one("#keyline", Painted).show(lines.key_line(self))
 
     def say(self, words: str) -> None:
         """A sentence above the key line for some seconds; empty takes it away."""
@@ -395,7 +253,7 @@ class Workstation(Screen[None]):
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(FOLLOW_S, self._follow_cursor)
-        self.show_keys()
+        self.sight.keys()
 
     def want_more(self) -> None:
         """The next page of a long view when the cursor comes near its end."""
@@ -439,10 +297,6 @@ class Workstation(Screen[None]):
         for found in self.query(LineList):
             found.on_resize()
 
-    def forget_lines(self) -> None:
-        """Our signs changed: everything is drawn again."""
-        self._shown = None
-
     def agree(self) -> None:
         """The focus is in the list again: what is open and what the keys of the list mean are the same conversation."""
         opened = self.reading.opened
@@ -465,13 +319,13 @@ class Workstation(Screen[None]):
         self.desk.leave()
         opened = self.reading.open(row)
         self.desk.switch(opened, "reply")
-        self.show_thread()
+        self.sight.thread()
         self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
 
     async def fetch_view(self, *, more: bool = False) -> None:
         """Rows of a view that the feed does not carry whole."""
         if await self.listing.fetch(more=more):
-            self.show_inbox()
+            self.sight.inbox()
             self._follow_cursor()
 
     def on_text_area_changed(self) -> None:
@@ -479,11 +333,11 @@ class Workstation(Screen[None]):
         self.desk.changed()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.show_heads()
-        self.show_offer()
+        self.sight.heads()
+        self.sight.offer()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        self.show_heads()
+        self.sight.heads()
 
 
 def _happened(row: Row) -> tuple[object, ...]:

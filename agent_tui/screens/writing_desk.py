@@ -163,8 +163,8 @@ class WritingDesk:
         self._tell(
             Draft(conversation=act.conversation, text="", mode=self.writer.mode, at_ms=self._screen.place.now_ms())
         )
-        self._screen.show_thread()
-        self._screen.show_status()
+        self._screen.sight.thread()
+        self._screen.sight.status()
         return True
 
     def linked(self) -> None:

@@ -82,7 +82,7 @@ async def _settled(app: OneWindow) -> None:
 async def workstation(app: OneWindow) -> None:
     """Anna's conversation, a reply half written."""
     screen = app.workstation
-    screen.put_away.add("c-piet")
+    screen.ringing.put_away.add("c-piet")
     screen.inbox.list.select("c-anna")
     screen.follow()
     await _settled(app)
@@ -90,7 +90,7 @@ async def workstation(app: OneWindow) -> None:
         wide = app.size.width >= 120
         short = "In shops you pay no fee with Gold, only the rate of the day."
         screen.desk.writing.load(scenes.ANNA_DRAFT_120 if wide else short)
-    screen.show_all()
+    screen.sight.all()
 
 
 async def offer(app: OneWindow) -> None:
@@ -120,8 +120,8 @@ async def link_lost(app: OneWindow) -> None:
 async def send_stopped(app: OneWindow) -> None:
     """Søren wrote while his mail was being answered."""
     screen, fake = app.workstation, fake_of(app)
-    screen.put_away.add("c-piet")
-    screen.show_offer()
+    screen.ringing.put_away.add("c-piet")
+    screen.sight.offer()
     screen.inbox.list.select("c-soren")
     screen.follow()
     await _settled(app)

@@ -236,7 +236,7 @@ async def test_a_refused_reply_comes_back_with_the_reason(tmp_path: Path) -> Non
 async def test_an_offer_is_taken_or_declined_from_the_list(tmp_path: Path, key: str, kind: type) -> None:
     async with desk(tmp_path) as it:
         it.fake.feed(scenes.KOVACS)
-        it.screen.put_away.add("c-piet")
+        it.screen.ringing.put_away.add("c-piet")
         await until(lambda: "Nem tudok" in it.text() and "Offer" in it.text())
         await it.open("c-anna")
         await it.press(key)
@@ -338,6 +338,8 @@ async def test_reopen_and_take_back_and_send_again(tmp_path: Path) -> None:
         failed = replaced(scenes.ANNA_ITEMS[7], delivery="failed")
         it.fake.pages["c-anna"] = replaced(scenes.ANNA_PAGE, row=row, items=(failed,))
         await it.open("c-anna")
+        # It may have opened by itself before the page was another.
+        await it.screen.reading.fetch()
         await it.press("R", "T", "A")
         assert (await it.posted(c.Reopen)).epoch == 3
         assert (await it.posted(c.TakeBack)).conversation == "c-anna"
@@ -383,7 +385,7 @@ async def test_help_shows_the_keys_and_finds_one(tmp_path: Path) -> None:
 
 async def test_ascii_changes_our_signs_and_not_their_words(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
-        it.screen.put_away.add("c-piet")
+        it.screen.ringing.put_away.add("c-piet")
         await it.open("c-anna")
         await it.press("colon", *"ascii", "enter")
         await until(lambda: "▌" not in it.text() and "│" not in it.text())
