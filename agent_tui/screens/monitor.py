@@ -5,8 +5,6 @@ The law: a silent read shows nobody as a viewer and is audited by the bridge fir
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -16,13 +14,13 @@ from agent_tui.keys import KeyTable
 from agent_tui.model import clock, floor, frame
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part
-from agent_tui.model.runs import Line, Run, line
-from agent_tui.model.source import Mark, Plain, Slot
+from agent_tui.model.runs import Run
 from agent_tui.model.status_lines import monitor_line
 from agent_tui.model.thread import Thread
 from agent_tui.model.thread_lines import Keys
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.lines import LineList
+from agent_tui.screens.boards import Boards
 from agent_tui.screens.reading import Reading
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Directory
@@ -32,21 +30,6 @@ FETCH_S = 2.0
 NO_KEYS = Keys("", "", "", "")
 """Here a conversation is only read."""
 BOARDS = ("floor", "queues", "alerts")
-
-
-class Board(Plain):
-    """Lines with the bar on the chosen one."""
-
-    def __init__(self, lines: list[tuple[Hashable, Line]], bar: str, rev: int) -> None:
-        super().__init__(lines, rev)
-        self._bar = bar
-
-    def draw(self, slot: Slot, width: int, mark: Mark) -> Line:
-        found = super().draw(slot, width, mark)
-        if not mark or not found.runs:
-            return found
-        first = found.runs[0]
-        return found._replace(runs=(Run(self._bar, mark), first._replace(text=first.text[1:]), *found.runs[1:]))
 
 
 class Monitor(Screen[None]):
@@ -64,9 +47,10 @@ class Monitor(Screen[None]):
         self.sort = floor.SORTS[0]
         self.reading = Reading(place, self.show_thread, self.say)
         self.reading.is_silent = True
+        self.boards = Boards(self)
         self._said = ""
         self._shown: tuple[str, Thread] | None = None
-        self._is_known = False
+        self.is_known = False
 
     def compose(self) -> ComposeResult:
         yield Painted(id="status")
@@ -95,7 +79,7 @@ class Monitor(Screen[None]):
         answer = await self.place.ask(Directory())
         if isinstance(answer, DirectoryView):
             is_other = (len(answer.agents), len(answer.queues)) != (len(self.known.agents), len(self.known.queues))
-            self.known, self._is_known = answer, True
+            self.known, self.is_known = answer, True
             self.lay_out() if is_other else self.show_all()
 
     @property
@@ -142,62 +126,18 @@ class Monitor(Screen[None]):
         )
         labels, values = floor.figures(self.known, cells, at)
         self.query_one("#figures", Painted).show(labels, values, frame.rule(cells, at.glyphs))
-        self._show_floor()
-        self._show_queues()
-        self._show_alerts()
+        self.boards.floor()
+        self.boards.queues()
+        self.boards.alerts()
         self.show_thread()
         self.show_keys()
-
-    def _cells(self) -> int:
-        return self.app.size.width if self.is_narrow else self.app.size.width * 59 // 100
-
-    def _board(
-        self, name: str, title: str, fact: str, right: tuple[Part, ...], rows: list[tuple[Hashable, Line]]
-    ) -> None:
-        """One board's head and lines."""
-        cells, at = self._cells(), self.place.at()
-        board = self.query_one(f"#{name}-list", LineList)
-        left = (Part((Run(title, "strong", "b"),)), Part((Run(fact, "mut"),), 1))
-        rule = frame.rule(cells, at.glyphs, is_focused=board.has_focus)
-        self.query_one(f"#{name}-head", Painted).show(frame.head(left, right, cells), rule)
-        lines = [row for _, row in rows]
-        board.show(Board(rows, at.glyphs.bar, hash((tuple(lines), cells))))
-
-    def _show_floor(self) -> None:
-        at, cells = self.place.at(), self._cells()
-        agents = floor.sorted_floor(self.known.agents, self.sort, at.now_ms)
-        working = sum(one.state in ("ready", "silent") for one in agents)
-        fact = f"{working} of {len(agents)} working" if self._is_known else f"{at.glyphs.waits} not known yet"
-        key = self.keys.shown("sort_floor", "monitor")
-        right = (Part((Run(key, "acc", "b"), Run(f" sort: {self.sort}", "mut")), 2),)
-        rows: list[tuple[Hashable, Line]] = [(None, floor.floor_head(cells))]
-        rows += [(("agent", one.agent), floor.floor_row(one, cells, at)) for one in agents]
-        self._board("floor", "Floor", fact, right, rows)
-
-    def _show_queues(self) -> None:
-        at, cells = self.place.at(), self._cells()
-        target = round(max((queue.target for queue in self.known.queues), default=0.8) * 100)
-        rows: list[tuple[Hashable, Line]] = [(None, floor.queue_head(cells))]
-        rows += [(("queue", one.queue), floor.queue_row(one, cells, at)) for one in self.known.queues]
-        self._board("queues", "Queues", f"target {target} %", (), rows)
-
-    def _show_alerts(self) -> None:
-        at, cells = self.place.at(), self._cells()
-        found = floor.alerts(self.known, at)
-        rows: list[tuple[Hashable, Line]] = [
-            (("alert", alert.key), floor.alert_row(alert, cells, at)) for alert in found
-        ]
-        if not rows:
-            rows = [(None, line(Run("    Nothing needs you.", "mut")))]
-        opened = sum(bool(alert.weight) for alert in found)
-        self._board("alerts", "Alerts", f"{opened} open", (), rows)
 
     def show_thread(self) -> None:
         """The conversation that is read, or how to read one."""
         if not self.is_mounted:
             return
         at = self.place.at()
-        cells = self.app.size.width if self.is_narrow else self.app.size.width - self._cells() - 1
+        cells = self.app.size.width if self.is_narrow else self.app.size.width - self.boards.cells - 1
         opened, shown = self.reading.opened, self.query_one("#read-list", LineList)
         rule = frame.rule(cells, at.glyphs, is_focused=shown.has_focus)
         if opened is None:
