@@ -240,6 +240,10 @@ class Terminal:
             self.world.books.drafts.pop((self.agent, wish.conversation), None)
         for _ in range(8):
             answer = await self.ask(wish)
+            if answer is None and isinstance(wish, (c.Reply, c.Note)):
+                # It may yet be done, late, and a reply that is done takes the draft of its case with it.
+                self._doubtful.add((self.agent, wish.conversation))
+                self.world.books.drafts.pop((self.agent, wish.conversation), None)
             if isinstance(answer, c.Done):
                 self.world.books.promised[wish.id] = Promised(
                     wish.id, self.agent, verb, wish.conversation, answer.message, getattr(wish, "text", "")
