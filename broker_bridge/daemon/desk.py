@@ -328,7 +328,7 @@ class Desk:
             seq, found = await self._writer.decide(cells, wish.id, decision)
         if isinstance(found, Facts):
             if isinstance(wish, (c.Reply, c.Note)):
-                await self._drafts.drop(actor.agent, wish.conversation)
+                await self._drafts.said(actor.agent, wish.conversation, wish.text)
             return c.Done(upto=max(seq, self._follower.position), message=found.message)
         if isinstance(found, Changed):
             items = self._reading.changed_items(wish.conversation, found.since, actor)

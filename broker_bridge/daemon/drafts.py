@@ -53,6 +53,12 @@ class Drafts:
         sealed = await self._sealer.seal(Words(text=codec.encode(draft).decode()), KEY)
         await self._bucket.put(f"{agent}.{conversation}", codec.encode(sealed))
 
+    async def said(self, agent: str, conversation: str, text: str) -> None:
+        """What was drafted has been said. A draft of other words stays: a repeated command may come after it. Raises BusError."""
+        draft = await self.load(agent, conversation)
+        if draft is not None and text.strip().startswith(draft.text.strip()):
+            await self.drop(agent, conversation)
+
     async def drop(self, agent: str, conversation: str) -> None:
         """Raises BusError."""
         if await self._bucket.get(f"{agent}.{conversation}") is not None:
