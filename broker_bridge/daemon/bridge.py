@@ -40,7 +40,8 @@ from broker_bridge.daemon.janitor import Janitor
 from broker_bridge.daemon.kv import Watch
 from broker_bridge.daemon.lease import LeaseTiming
 from broker_bridge.daemon.logwriter import LogWriter
-from broker_bridge.daemon.reading import Outlet, Queue, Reading
+from broker_bridge.daemon.outlets import Outlet, Queue
+from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.seal import Sealer, derive

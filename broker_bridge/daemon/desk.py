@@ -167,7 +167,7 @@ class Desk:
             version=c.VERSION,
             epoch=feed.epoch,
             n=feed.n,
-            me=self._reading.me(actor),
+            me=self._reading.figures.me(actor),
             upto=self._follower.position,
             bridge=self._bridge,
             dispositions=self._house().dispositions,
@@ -247,13 +247,13 @@ class Desk:
         state = self._reading.state(request.conversation)
         if not rules.may_read(state, actor) or not state.customer:
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-        profile = self._reading.profile(request.conversation, max(1, min(request.limit, 500)), actor)
+        profile = self._reading.histories.profile(request.conversation, max(1, min(request.limit, 500)), actor)
         while profile.moments and len(codec.encode(profile)) > c.MAX_ANSWER_BYTES - 4096:
             profile = msgspec.structs.replace(profile, moments=profile.moments[: len(profile.moments) // 2])
         return profile
 
     async def directory(self, request: c.Directory, actor: Actor) -> Answer:
-        return self._reading.directory(actor)
+        return self._reading.figures.directory(actor)
 
     async def message(self, request: c.Message, actor: Actor) -> Answer:
         """A page of the whole text, or of the raw source (bytes that are no UTF-8 shown as �)."""
@@ -280,7 +280,7 @@ class Desk:
     async def file(self, request: c.FilePart, actor: Actor) -> Answer:
         """A part of a file that stands in this conversation; no digest from elsewhere is answered."""
         state = self._reading.state(request.conversation)
-        line = self._reading.file_of(request.conversation, request.digest)
+        line = self._reading.histories.file_of(request.conversation, request.digest)
         if line is None or not rules.may_read(state, actor):
             return refuse("unknown", "There is no such file in this conversation.")
         if request.part <= 0:

@@ -230,7 +230,7 @@ class Home:
                     n=feed.n,
                     upto=self._position(),
                     at_ms=self._now_ms(),
-                    counts=self._reading.counts(actor),
+                    counts=self._reading.figures.counts(actor),
                 )
                 await self._tell(subjects.view(feed.agent, "beat"), codec.encode(beat))
 
@@ -321,8 +321,8 @@ class Home:
                 is_whole=is_last,
                 rows=tuple(chunk),
                 gone=gone if place == 0 else (),
-                counts=self._reading.counts(actor) if is_last else None,
-                me=self._reading.me(actor) if is_last else None,
+                counts=self._reading.figures.counts(actor) if is_last else None,
+                me=self._reading.figures.me(actor) if is_last else None,
             )
             await self._tell(subjects.view(feed.agent, "desk"), codec.encode(message))
 

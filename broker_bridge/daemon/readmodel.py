@@ -1,7 +1,7 @@
 """The read model: what LOG says, in SQLite, ready to be asked.
 
 Law: the position and the rows of the facts up to it are one transaction. It can be thrown away and is then made again from LOG, and comes
-out equal (`checksum`). One writer (the follower); readers in the same thread, but search. Timestamps are ms since 1970, sequences are LOG's.
+out equal (`checksum`). One writer (the follower); readers in the same thread, but search. Times are ms since 1970, sequences are LOG's.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Vitals:
         bridge = self._bridge
         now = now_ms()
         queues = {}
-        for queue in bridge.reading.queue_levels():
+        for queue in bridge.reading.figures.queue_levels():
             oldest_s = (now - queue.oldest_ms) / 1000 if queue.oldest_ms else 0.0
             queues[queue.queue] = QueueLevel(waiting=queue.waiting, oldest_s=oldest_s)
         return Snapshot(

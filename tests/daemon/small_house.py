@@ -21,7 +21,8 @@ from broker_bridge.daemon.files import Files
 from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.logwriter import LogWriter
-from broker_bridge.daemon.reading import Outlet, Queue, Reading
+from broker_bridge.daemon.outlets import Outlet, Queue
+from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.staff import Staff
