@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -61,6 +62,10 @@ class Dialog(ModalScreen[T]):
     def is_here(self) -> bool:
         """Not yet left: an answer that comes after `esc` finds no widgets to fill."""
         return self in self.app.screen_stack
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave once: a key pressed twice would do the work twice, and take away the screen below, the last one with the program."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):

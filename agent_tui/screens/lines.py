@@ -1,4 +1,4 @@
-"""The workstation's own rows: banner, key line, offer, notice."""
+"""The workstation's own rows: banner, offer, notice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from agent_tui.model import clock, frame, offer_lines
 from agent_tui.model.cells import wrap
 from agent_tui.model.clean import clean_line
-from agent_tui.model.frame import Key
 from agent_tui.model.runs import Line, Run, line
-from agent_tui.screens import acts
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Note, Reply
 
@@ -18,11 +16,6 @@ if TYPE_CHECKING:
 
 PATIENCE_MS = 3_000
 """Connecting for so long is nothing that needs a banner."""
-OFFER_ACTIONS = ("accept", "decline", "why")
-FOR_A_CONVERSATION = ("why", "profile", "timeline", "open_item", "save_file", "unfold", "raw")
-"""Actions without a verb of the contract that mean nothing while no conversation is chosen."""
-NAMED_FROM = 120
-"""Columns from which the key line says whom a key accepts."""
 
 
 def banner(place: Workplace, cells: int) -> Line | None:
@@ -60,71 +53,6 @@ def offer(screen: Workstation) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
         cells = screen.plan.timeline if not screen.plan.is_stacked else screen.plan.profile
         return offer_lines.card(row, keys, now_ms, cells, glyphs), ()
     return (), offer_lines.strip(row, keys, now_ms, screen.plan.thread, glyphs)
-
-
-def key_line(screen: Workstation) -> Line:
-    """What can be pressed now, where the focus is."""
-    places, place, cells = screen.places, screen.place, screen.size.width
-    row = screen.target
-    verbs = row.verbs if row is not None else ()
-    me = place.state.me
-    is_lead = me is not None and me.role in ("supervisor", "admin")
-    table = screen.keys
-    always = (Key(table.shown("command"), "command"), Key(table.shown("help"), "help"))
-    lead: tuple[Run, ...] = ()
-    keys: tuple[Key, ...]
-    if places[-1] == "stopped":
-        lead = (Run(" not sent ", "chip.near", "b"),)
-        keys = (Key("⏎", "go on writing", 0), *table.keys_for("stopped", verbs), *_named(screen, "leave_composer"))
-    elif "down" in places:
-        count = waiting(place)
-        lead = (Run(f"{count} wait", "near", "b"),) if count else ()
-        keys = table.keys_for("down", verbs)
-        if not count:
-            idle = {table[name].label for name in ("waits", "take_reply_back")}
-            keys = tuple(key for key in keys if key.words not in idle)
-    elif "offer" in places and screen.desk.has_focus and screen.offer is not None:
-        lead = offer_lines.chip(screen.offer, place.now_ms())
-        offered = table.keys_for("offer", ("accept", "decline"), is_typed=True)
-        keys = (*offered, *_named(screen, "send", "send_next", "leave_composer"))
-    elif screen.desk.has_focus:
-        count = 0 if place.is_up else waiting(place)
-        lead = (Run(f"{count} wait", "near", "b"),) if count else ()
-        can_write = screen.composer.writ.mode != "none"
-        first = _named(screen, *(("send", "send_next") if can_write else ()), "leave_composer")
-        rest = table.keys_for(screen.where, verbs, is_supervisor=is_lead)
-        keys = (*first, *(key for key in rest if key not in first))
-    else:
-        keys = table.keys_for(screen.where, verbs, is_supervisor=is_lead)
-        if row is None:
-            idle = {table[name].label for name in FOR_A_CONVERSATION}
-            keys = tuple(key for key in keys if key.words not in idle)
-        if "offer" in places:
-            offered = table.keys_for("offer", ("accept", "decline"))
-            keys = (*offered, *(key for key in keys if key not in offered))
-        if screen.over:
-            keys = (Key(table.shown("back", "side"), "conversation"), *keys)
-        if cells >= NAMED_FROM:
-            keys = _with_name(screen, keys)
-    return frame.key_line(keys, cells, place.glyphs, lead=lead, always=always)
-
-
-def _with_name(screen: Workstation, keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    """`a accept Piet`: of several that ring, the one that the key takes."""
-    row = acts.accepted_by_key(screen)
-    name = clean_line(row.name, 16).split(" ")[0] if row is not None else ""
-    label = screen.keys["accept"].label
-    return tuple(key._replace(words=f"{label} {name}") if key.words == label and name else key for key in keys)
-
-
-def _named(screen: Workstation, *names: str) -> tuple[Key, ...]:
-    """These actions with their keys in the composer."""
-    where = screen.where
-    return tuple(
-        Key(screen.keys.shown(name, where), screen.keys[name].label, screen.keys[name].rank)
-        for name in names
-        if screen.keys.shown(name, where)
-    )
 
 
 def notice(words: str, cells: int) -> tuple[Line, ...]:

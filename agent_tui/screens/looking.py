@@ -182,7 +182,7 @@ def theme(screen: Workstation) -> None:
 def set_theme(screen: Workstation, name: str) -> None:
     """Another palette at once, on every screen."""
     screen.app.theme = name
-    screen.repaint()
+    screen.sight.repaint()
     _remember(screen)
     screen.say(f"Theme: {name}.")
 
@@ -201,7 +201,7 @@ def ascii_(screen: Workstation) -> None:
     screen.sight.forget()
     screen.lay_out()
     # After the sources are made anew: a line that was painted with the other signs has the same stamp.
-    screen.call_after_refresh(screen.draw_lists)
+    screen.call_after_refresh(screen.sight.draw_lists)
 
 
 ACTS: dict[str, Callable[[Workstation], None]] = {

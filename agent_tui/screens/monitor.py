@@ -11,24 +11,21 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from agent_tui.keys import KeyTable
-from agent_tui.model import clock, floor, frame
+from agent_tui.model import floor, frame
 from agent_tui.model.clean import clean_line
-from agent_tui.model.frame import Key, Part
+from agent_tui.model.frame import Key
 from agent_tui.model.runs import Run
 from agent_tui.model.status_lines import monitor_line
-from agent_tui.model.thread import Thread
-from agent_tui.model.thread_lines import Keys
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens.boards import Boards
 from agent_tui.screens.reading import Reading
+from agent_tui.screens.silent import Silent
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Directory
 from broker_bridge.contract.views import DirectoryView, Row, ThreadFeed
 
 FETCH_S = 2.0
-NO_KEYS = Keys("", "", "", "")
-"""Here a conversation is only read."""
 BOARDS = ("floor", "queues", "alerts")
 
 
@@ -49,7 +46,7 @@ class Monitor(Screen[None]):
         self.reading.is_silent = True
         self.boards = Boards(self)
         self._said = ""
-        self._shown: tuple[str, Thread] | None = None
+        self.silent = Silent(self)
         self.is_known = False
 
     def compose(self) -> ComposeResult:
@@ -134,43 +131,8 @@ class Monitor(Screen[None]):
 
     def show_thread(self) -> None:
         """The conversation that is read, or how to read one."""
-        if not self.is_mounted:
-            return
-        at = self.place.at()
-        cells = self.app.size.width if self.is_narrow else self.app.size.width - self.boards.cells - 1
-        opened, shown = self.reading.opened, self.query_one("#read-list", LineList)
-        rule = frame.rule(cells, at.glyphs, is_focused=shown.has_focus)
-        if opened is None:
-            hint = Part((Run("No conversation is read", "mut"),))
-            self.query_one("#read-head", Painted).show(frame.head((hint,), (), cells), rule)
-            read, find = (self.keys.shown(name, "monitor") for name in ("read_silently", "search"))
-            shown.show(floor.nothing_read(read, find, cells, at))
-            return
-        row = opened.row
-        who = clean_line(row.owner_name).split(" ")[0] or "queue"
-        left = (
-            Part((Run(f"{at.glyphs.reads} ", "whisper"), Run("silent", "whisper", "b"))),
-            Part((Run(f"{who} {at.glyphs.between} {clean_line(row.name) or row.number}", "strong", "b"),)),
-            Part((Run(f"#{row.number}", "mut"),), 2),
-        )
-        right = (Part((Run(clean_line(row.channel), "mut"), Run(f" {self._since(row)}", "strong", "b")), 1),)
-        self.query_one("#read-head", Painted).show(frame.head(left, right, cells), rule)
-        is_other = self._shown is None or self._shown[0] != opened.conv
-        typing = row.typing if at.has_link else ()
-        if self._shown is None or is_other:
-            thread = Thread(list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more, keys=NO_KEYS)
-        else:
-            thread = self._shown[1].updated(
-                list(opened.items), at, seen=1 << 60, typing=typing, has_more=opened.has_more, keys=NO_KEYS
-            )
-        self._shown = (opened.conv, thread)
-        shown.show(thread, from_start=is_other)
-        if self._said:
-            self.show_keys()
-
-    def _since(self, row: Row) -> str:
-        now_ms = self.place.now_ms()
-        return clock.waited(now_ms - row.waiting_since_ms) if row.waiting_since_ms is not None else ""
+        if self.is_mounted:
+            self.silent.show()
 
     def show_keys(self) -> None:
         """The last row."""
@@ -245,7 +207,7 @@ class Monitor(Screen[None]):
             from agent_tui.screens import acts
 
             acts.do(workstation, name)  # type: ignore[arg-type]
-            self._shown = None
+            self.silent.forget()
             self.lay_out()
             return True
         return name in ("search", "command") and self._search()

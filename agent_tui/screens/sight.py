@@ -13,10 +13,11 @@ from agent_tui.model.status_lines import status_line
 from agent_tui.model.thread import Thread
 from agent_tui.model.thread_lines import Keys
 from agent_tui.paint import Painted
+from agent_tui.panes.lines import LineList
 from agent_tui.panes.offer import OfferCard
 from agent_tui.panes.profile import ProfilePane
 from agent_tui.panes.timeline import TimelinePane
-from agent_tui.screens import empty, lines
+from agent_tui.screens import empty, keyline, lines
 
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
@@ -154,4 +155,26 @@ class Sight:
 
     def keys(self) -> None:
         """The last row: what can be pressed now."""
-        self._screen.query_one("#keyline", Painted).show(lines.key_line(self._screen))
+        self._screen.query_one("#keyline", Painted).show(keyline.key_line(self._screen))
+
+    def notice(self, words: str) -> None:
+        """A sentence above the key line; empty takes it away."""
+        painted = self._screen.query_one("#notice", Painted)
+        painted.set_class(bool(words), "-said")
+        if words:
+            shown = lines.notice(words, self._screen.size.width)
+            painted.styles.height = len(shown)
+            painted.show(*shown)
+
+    def repaint(self) -> None:
+        """Everything in other colors."""
+        for found in self._screen.query(LineList):
+            found.wear()
+        for widget in self._screen.query("*"):
+            widget.refresh()
+        self._screen.refresh()
+
+    def draw_lists(self) -> None:
+        """Every list forgets what it painted."""
+        for found in self._screen.query(LineList):
+            found.on_resize()

@@ -24,7 +24,7 @@ from agent_tui.panes.offer import OfferCard
 from agent_tui.panes.profile import ProfilePane
 from agent_tui.panes.thread import ThreadPane
 from agent_tui.panes.timeline import TimelinePane
-from agent_tui.screens import acts, lines, placing
+from agent_tui.screens import acts, placing
 from agent_tui.screens.listing import Listing
 from agent_tui.screens.reading import Reading
 from agent_tui.screens.ringing import Ringing
@@ -239,12 +239,7 @@ class Workstation(Screen[None]):
         """A sentence above the key line for some seconds; empty takes it away."""
         self.notice = words
         self._notice_until_ms = self.place.now_ms() + NOTICE_MS
-        painted = self.query_one("#notice", Painted)
-        painted.set_class(bool(words), "-said")
-        if words:
-            shown = lines.notice(words, self.size.width)
-            painted.styles.height = len(shown)
-            painted.show(*shown)
+        self.sight.notice(words)
 
     # The cursor and the open conversation.
 
@@ -283,19 +278,6 @@ class Workstation(Screen[None]):
         if self.over or (self.plan.is_single and self.single != what):
             self.over, self.single = "", what
             self.lay_out()
-
-    def repaint(self) -> None:
-        """Everything in other colors."""
-        for found in self.query(LineList):
-            found.wear()
-        for widget in self.query("*"):
-            widget.refresh()
-        self.refresh()
-
-    def draw_lists(self) -> None:
-        """Every list forgets what it painted."""
-        for found in self.query(LineList):
-            found.on_resize()
 
     def agree(self) -> None:
         """The focus is in the list again: what is open and what the keys of the list mean are the same conversation."""

@@ -33,6 +33,7 @@ PICTURES = [
     ("transfer", MIDDLE, "night", False),
     ("transfer", MIDDLE, "contrast", False),
     ("close", MIDDLE, "night", False),
+    ("close", MIDDLE, "contrast", False),
     ("help", SMALL, "night", False),
     ("help", MIDDLE, "night", False),
     ("palette", MIDDLE, "night", False),
