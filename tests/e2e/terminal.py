@@ -31,7 +31,8 @@ MOST_PENDING_CHARS = 65_536
 
 KEYS = {
     "enter": "\r",
-    "escape": "\x1b",
+    # As the kitty protocol spells it: a bare ESC and the key after it would be one key, alt and that one.
+    "escape": "\x1b[27u",
     "tab": "\t",
     "backspace": "\x7f",
     "up": "\x1b[A",

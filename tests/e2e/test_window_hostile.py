@@ -97,8 +97,7 @@ async def _press(window: Terminal, *keys: str) -> None:
     """One key after the other, each when the program has painted what the one before did."""
     for key in keys:
         window.press(key)
-        # Escape and a key right after it are one key: alt and that one.
-        await _rests(window, 15 if key == "escape" else 5)
+        await _rests(window, 4)
 
 
 async def _rests(window: Terminal, looks: int = 10) -> None:
@@ -134,10 +133,13 @@ async def _open(window: Terminal, words: str, down: int) -> None:
     window.type(words)
     await until(lambda: sum(words in line for line in window.lines[6:-3]) > down + 1, saying=lambda: window.text)
     await _press(window, *["down"] * down, "enter")
+    await window.hides("newest first")
+    # The conversation, its customer and the draft come in three answers.
+    await _rests(window, 30)
 
 
 async def _is_alive(window: Terminal) -> None:
-    await _rests(window)
+    await House.to_list(window)
     window.press("f1")
     await window.shows("type to find a key")
     window.press("escape")
@@ -169,7 +171,10 @@ async def test_hostile_words_at_every_surface_reach_the_terminal_as_plain_letter
         await _walk(window, 1)
         for found, down in ((f"Qv{numbers[0]:02}z", 0), (f"Qn{numbers[-1]:02}z", 0), (f"Qn{numbers[-1]:02}z", 1)):
             await _open(window, found, down)
-            await _press(window, "g", *["pagedown"] * 2, "o", *["pagedown"] * 2, "escape", "i", "escape", "r", "escape")
+            await _press(window, "g", *["pagedown"] * 2, "o", *["pagedown"] * 2, "escape", "i")
+            await _rests(window, 15)
+            await _press(window, "escape", "G")
+            await _press(window, "r", "escape")
         await _press(lead, "escape", "M", "down", "down", "enter", "tab", "escape", "3", "enter")
         window.resize(80, 24)
         await _press(window, "3", "p", "escape", "l", "escape")

@@ -196,6 +196,32 @@ async def test_a_transfer_to_a_queue_leaves_at_once_and_another_takes_it(day: Da
     await day.row(anna.name, owner="ole")
 
 
+async def test_a_key_pressed_again_before_the_dialog_is_gone_acts_once_and_leaves_the_program_alive(
+    day: Day, anna: Visitor
+) -> None:
+    for key, title in (
+        ("/", "newest first"),
+        (":", "Command"),
+        ("t", "Transfer"),
+        ("e", "outcome"),
+        ("?", "find a key"),
+    ):
+        day.maya.press(key)
+        await day.maya.shows(title)
+        day.maya.press("escape", "escape", "escape")
+        await day.maya.hides("esc back")
+        await day.maya.shows(f"to {anna.name}")
+    day.maya.press("e")
+    await day.maya.shows("outcome", "answered")
+    day.maya.press("2", "2", "2")
+    await day.row(anna.name, state="closed")
+    assert sum("answered" in item.text for item in await _events(day, anna.name)) == 1
+    day.maya.press("?")
+    await day.maya.shows("find a key")
+    day.maya.press("escape")
+    await day.maya.hides("find a key")
+
+
 async def test_search_finds_a_part_of_a_word_in_cyrillic_and_two_letters_of_chinese(day: Day, anna: Visitor) -> None:
     mark = day.size.replace("x", "")
     async with day.house.visitor(f"Ольга {mark}") as olga, day.house.visitor(f"Wei {mark}") as wei:
