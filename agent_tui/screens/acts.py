@@ -208,6 +208,8 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
     is_said = not isinstance(act, See) and not isinstance(answer, Refused)
     if isinstance(answer, Refusal) and is_said and answer.code != "changed":
         screen.say(answer.sentence)
+    if isinstance(answer, Refusal) and answer.code == "changed":
+        _say_stopped(screen, act)
     if isinstance(answer, Done) and act.conversation in screen.asked:
         screen.asked.discard(act.conversation)
         row = screen.listing.row(act.conversation)
@@ -218,6 +220,16 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
         row = screen.listing.row(answer.conversation)
         if row is not None and not screen.desk.has_focus:
             looking.go_to(screen, row)
+
+
+def _say_stopped(screen: Workstation, act: Act) -> None:
+    """A reply was stopped in a conversation that is not in sight: without a word nobody would notice."""
+    opened = screen.reading.opened
+    is_open = opened is not None and opened.conv == act.conversation
+    if not is_open:
+        row = screen.listing.row(act.conversation)
+        who = row.name if row is not None else "A customer"
+        screen.say(f"{who} wrote before your reply left: it was not sent. Open the conversation to read and send.")
 
 
 def open_beside(screen: Workstation, key: Hashable) -> None:

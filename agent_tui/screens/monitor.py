@@ -243,7 +243,9 @@ class Monitor(Screen[None]):
             self.turn("floor")
             return
         self.app.run_worker(self.reading.stop(), group="reading")
-        self.dismiss(None)
+        if self.app.screen is self:
+            # Escape twice at once: the second one finds the monitor already left.
+            self.dismiss(None)
 
     def read(self) -> None:
         """The conversation of the colleague under the cursor, or of an alert's."""

@@ -6,6 +6,8 @@ only where the channel's send is idempotent; otherwise it is `unknown` once its 
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import MessageId
 from broker_bridge.core import delivery
@@ -19,18 +21,23 @@ GIVE_UP = "give_up"
 NOTHING = "nothing"
 
 
-def next_step(state: Conversation, is_idempotent: bool, now_ms: int) -> tuple[str, Outgoing | None, int]:
+def next_step(
+    state: Conversation, is_idempotent: bool, now_ms: int, dead: Container[str] = ()
+) -> tuple[str, Outgoing | None, int]:
     """What to do now: (step, the reply, when to look again in ms).
 
     Steps: `claim` = append Sending, then call the provider; `wait` = look again at the time given; `give_up` = append SendUnknown;
     `nothing` = no work.
+
+    Args:
+        dead: boots that surely run no more: nobody is still calling the provider for them, so their deadline is not waited for.
     """
     out = state.next_out()
     if out is None:
         return NOTHING, None, 0
     if out.state == delivery.QUEUED:
         return (CLAIM, out, now_ms) if out.due_ms <= now_ms else (WAIT, out, out.due_ms)
-    if now_ms <= out.deadline_ms:
+    if now_ms <= out.deadline_ms and out.bridge not in dead:
         return WAIT, out, out.deadline_ms + 1
     return (CLAIM, out, now_ms) if is_idempotent else (GIVE_UP, out, now_ms)
 

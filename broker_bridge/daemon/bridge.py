@@ -110,6 +110,7 @@ class Bridge:
         )
         buckets = {name: await self.bus.kv(name) for name in ("leases", "home", "presence", "drafts", "keys")}
         self.buckets = buckets
+        self._dead = frozenset(lastboot.earlier(self.settings.state_dir))
         freed = await lastboot.give_back(buckets["leases"], self.settings.state_dir, self.boot)
         if freed:
             log.info("leases of the last run freed", extra={"count": freed})
@@ -309,6 +310,7 @@ class Bridge:
             now_ms=now_ms,
             sleep=asyncio.sleep,
             random=random.random,
+            dead=self._dead,
             is_gone=lambda name: self.router.is_leader and self.settings.channel(name) is None,
         )
         self.duties = Duties(

@@ -11,7 +11,7 @@ import asyncio
 import functools
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 
 from broker_bridge.channel import Capabilities, Channel, Outbound, SendFailure, SendUncertain
 from broker_bridge.contract import facts as f
@@ -60,9 +60,13 @@ class Dispatch:
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         is_gone: Callable[[str], bool] = lambda _: False,
+        dead: Container[str] = (),
     ) -> None:
-        """`boot`: names this run of this bridge in claims. `is_gone`: a channel is configured no more, and that is ours to see to."""
+        """`boot`: names this run of this bridge in claims. `is_gone`: a channel is configured no more, and that is ours to see to.
+        `dead`: boots that surely run no more.
+        """
         self._is_gone = is_gone
+        self._dead = dead
         self._routes = routes
         self._writer = writer
         self._states = states
@@ -176,7 +180,7 @@ class Dispatch:
                 continue
             if out is None or route is None or not route.is_held or self.is_draining:
                 return None
-            step, out, at_ms = outbound.next_step(state, route.capabilities.idempotent_send, self._now_ms())
+            step, out, at_ms = outbound.next_step(state, route.capabilities.idempotent_send, self._now_ms(), self._dead)
             if out is None or step == outbound.NOTHING:
                 return None
             if step == outbound.WAIT:
@@ -201,7 +205,7 @@ class Dispatch:
                 nonlocal ours
                 state: Conversation = cells[0].state
                 now_ms = self._now_ms()
-                step, out, _ = outbound.next_step(state, route.capabilities.idempotent_send, now_ms)
+                step, out, _ = outbound.next_step(state, route.capabilities.idempotent_send, now_ms, self._dead)
                 if ours is not None and out is not None and _is_claim(out, ours):
                     # Its answer was lost on the way; it stands in the log, and nobody has called the provider under it.
                     return {}, (out, ours)

@@ -16,6 +16,8 @@ from broker_bridge.daemon.wire import LostRace
 
 BOOT = "boot"
 LOCK = "lock"
+KEPT = 100
+"""Runs whose names are remembered: none of them has a send under way any more."""
 
 
 class InUse(Exception):
@@ -33,12 +35,18 @@ def lock(state_dir: Path) -> IO[str]:
     return held
 
 
+def earlier(state_dir: Path) -> list[str]:
+    """Names of the runs that used this directory before, oldest first: all of them are surely dead while it is locked."""
+    path = state_dir / BOOT
+    return path.read_text("utf-8").split() if path.exists() else []
+
+
 async def give_back(leases: Kv, state_dir: Path, boot: str) -> int:
     """Free what the last run held, then note this run's name; gives the number of leases. Raises BusError."""
     path = state_dir / BOOT
-    last = path.read_text("utf-8").strip() if path.exists() else ""
+    known = earlier(state_dir)
     freed = 0
-    if last:
+    for last in known[-1:]:
         for entry in await leases.entries("lease."):
             if entry.value == last.encode():
                 freed += await _freed(leases, entry.key, entry.revision)
@@ -46,7 +54,7 @@ async def give_back(leases: Kv, state_dir: Path, boot: str) -> int:
             if entry.key.endswith(f".{last}"):
                 await _freed(leases, entry.key, entry.revision)
     fresh = path.with_suffix(".new")
-    fresh.write_text(boot, "utf-8")
+    fresh.write_text("\n".join([*known[-KEPT:], boot]), "utf-8")
     os.replace(fresh, path)
     return freed
 

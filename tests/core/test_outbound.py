@@ -166,6 +166,14 @@ def test_what_dispatch_does_next(
     assert (out is None) is (step == outbound.NOTHING)
 
 
+def test_a_dead_runs_deadline_is_not_waited_for() -> None:
+    state = _case(sending(1, 500)).state
+    (out,) = state.out.values()
+    assert outbound.next_step(state, False, 100, {out.bridge})[0] == outbound.GIVE_UP
+    assert outbound.next_step(state, True, 100, {out.bridge})[0] == outbound.CLAIM
+    assert outbound.next_step(state, True, 100, {"another"})[0] == outbound.WAIT
+
+
 def test_the_second_reply_waits_for_the_first() -> None:
     case = _case().add(replied("b"))
     assert [outbound.next_step(case.state, False, 10**15)[1]] == [case.state.out[A]]

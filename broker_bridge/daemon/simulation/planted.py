@@ -126,8 +126,8 @@ def _claim_found_is_repeated() -> list[Change]:
     """A claim without an outcome is repeated, whether the provider drops repeats or not."""
     right = outbound.next_step
 
-    def next_step(state: Any, is_idempotent: bool, now_ms: int) -> Any:
-        return right(state, True, now_ms)
+    def next_step(state: Any, is_idempotent: bool, now_ms: int, dead: Any = ()) -> Any:
+        return right(state, True, now_ms, dead)
 
     return [(outbound, "next_step", next_step)]
 
