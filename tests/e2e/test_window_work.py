@@ -207,7 +207,7 @@ async def test_a_key_pressed_again_before_the_dialog_is_gone_acts_once_and_leave
         ("?", "find a key"),
     ):
         day.maya.press(key)
-        await day.maya.shows(title)
+        await day.maya.shows(title, "esc back")  # painted whole: what hides below was there
         day.maya.press("escape", "escape", "escape")
         await day.maya.hides("esc back")
         await day.maya.shows(f"to {anna.name}")
