@@ -107,6 +107,9 @@ class Transferring(Listed[Whom | None]):
 
     def fill(self) -> None:
         """The people and queues that have what was typed in their names."""
+        if not self.is_here or not self.query("#find") or not self.query("#found"):
+            # Left already, or on the way out: its widgets go one by one.
+            return
         typed = self.query_one("#find", Input).value.casefold().strip()
         me = self.place.state.me.agent if self.place.state.me is not None else ""
         names = {queue.queue: queue.name for queue in self._known.queues}

@@ -73,7 +73,13 @@ class RealBroker:
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
+        """Freeze the server; returns when every thread of it stands still: the signal reaches them one by one."""
         os.kill(self.pid, signal.SIGSTOP)
+        until_s = time.monotonic() + 5
+        while time.monotonic() < until_s and any(
+            _state(task) != "T" for task in Path(f"/proc/{self.pid}/task").iterdir()
+        ):
+            time.sleep(0.001)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -116,3 +122,8 @@ class RealBroker:
                 return True
         except OSError:
             return False
+
+
+def _state(task: Path) -> str:
+    """One letter: T = stopped (proc(5))."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
