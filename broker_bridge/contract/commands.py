@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from broker_bridge.contract.ids import AgentId, CommandId, ConversationId, CustomerId, MessageId, QueueId
-from broker_bridge.contract.words import Address
+from broker_bridge.contract.ids import AgentId, CommandId, ConversationId, CustomerId, MessageId, QueueId, TaskId
+from broker_bridge.contract.policy import Skill
+from broker_bridge.contract.words import Address, Packet
 
 VERSION = 1
 """Major version of the contract: the same major works both ways."""
@@ -41,8 +42,43 @@ class Alive(Request, frozen=True, kw_only=True, omit_defaults=True, tag="alive")
 
 class Presence(Request, frozen=True, kw_only=True, omit_defaults=True, tag="presence"):
     state: str
-    """`ready` or `away`."""
+    """`ready`, `busy`, `away`, `transfer_only` or `off`."""
     reason: str = ""
+    """Of being away: one of the house's."""
+    until_ms: int | None = None
+    """Back at, as far as one knows."""
+    is_next: bool = False
+    """Only once the work in hand is done; until then nothing new is offered. With `ready`: forget the next one."""
+
+
+class Force(Request, frozen=True, kw_only=True, omit_defaults=True, tag="force"):
+    """A supervisor sets a colleague's presence; the audit record is written first."""
+
+    agent: AgentId
+    state: str
+    reason: str = ""
+
+
+class WhyOf(Request, frozen=True, kw_only=True, omit_defaults=True, tag="why"):
+    """Why this conversation is where it is, and who was skipped for what. Answer: `WhyView`."""
+
+    conversation: ConversationId
+
+
+class Handover(Request, frozen=True, kw_only=True, omit_defaults=True, tag="handover"):
+    """What would go along with a transfer, prefilled from the log. Answer: `HandoverView`."""
+
+    conversation: ConversationId
+
+
+class Tasks(Request, frozen=True, kw_only=True, omit_defaults=True, tag="tasks"):
+    """Follow-up tasks and call-backs, those due first at the top. Answer: `TaskPage`."""
+
+    view: str = "mine"
+    """`mine`, `observed`, `all` or `done`."""
+    conversation: ConversationId | None = None
+    """Only of this case."""
+    limit: int = 200
 
 
 class Rows(Request, frozen=True, kw_only=True, omit_defaults=True, tag="rows"):
@@ -137,6 +173,7 @@ class Accept(Act, frozen=True, kw_only=True, omit_defaults=True, tag="accept"):
 
 class Decline(Act, frozen=True, kw_only=True, omit_defaults=True, tag="decline"):
     reason: str = ""
+    """A word about it, at most 200 characters."""
 
 
 class Reply(Act, frozen=True, kw_only=True, omit_defaults=True, tag="reply"):
@@ -160,14 +197,122 @@ class Note(Act, frozen=True, kw_only=True, omit_defaults=True, tag="note"):
 
 
 class Transfer(Act, frozen=True, kw_only=True, omit_defaults=True, tag="transfer"):
+    """Exactly one of agent, queue and skills."""
+
     to_agent: AgentId | None = None
     to_queue: QueueId | None = None
+    to_skills: tuple[Skill, ...] = ()
     note: str = ""
+    packet: Packet | None = None
+    ask_first: bool = False
+    """A talk before it changes hands (to an agent only): the owner confirms or keeps it."""
+    seen: int = 0
+    """LOG sequence of the newest item that the agent had on screen."""
+    force: bool = False
+    """A supervisor gives it to the agent without asking."""
+
+
+class Confirm(Act, frozen=True, kw_only=True, omit_defaults=True, tag="confirm"):
+    """The owner hands over to the colleague who said yes."""
+
+
+class EndConsult(Act, frozen=True, kw_only=True, omit_defaults=True, tag="end_consult"):
+    """Either side ends the talk; the owner keeps it."""
+
+    reason: str = ""
 
 
 class Close(Act, frozen=True, kw_only=True, omit_defaults=True, tag="close"):
+    """With a disposition and its fields it is done; without, the queue's wrap-up begins (or its default is used)."""
+
+    disposition: str = ""
+    note: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    """(name, value) of what the disposition asks for."""
+    tags: tuple[str, ...] = ()
+    next: bool = False
+    """`Done.conversation` names the next one that waits for this agent."""
+
+
+class WrapUp(Act, frozen=True, kw_only=True, omit_defaults=True, tag="wrap_up"):
+    """The outcome of a closed case, by whoever closed it."""
+
     disposition: str
     note: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    next: bool = False
+
+
+class MoreTime(Act, frozen=True, kw_only=True, omit_defaults=True, tag="more_time"):
+    """30 s more for the wrap-up, ten times at most."""
+
+
+class Snooze(Act, frozen=True, kw_only=True, omit_defaults=True, tag="snooze"):
+    """Out of sight until a time; the customer's next message ends it in any case."""
+
+    until_ms: int | None = None
+
+
+class Wake(Act, frozen=True, kw_only=True, omit_defaults=True, tag="wake"):
+    pass
+
+
+class Prioritize(Act, frozen=True, kw_only=True, omit_defaults=True, tag="prioritize"):
+    priority: int
+
+
+class AddTask(Act, frozen=True, kw_only=True, omit_defaults=True, tag="add_task"):
+    """Something to do about this case. Its id is the command's."""
+
+    what: str = "task"
+    """`task` or `call_back`."""
+    text: str = ""
+    number: str = ""
+    """To call; empty: as the case says."""
+    assignee: AgentId = ""
+    """Empty: whoever owns the case."""
+    due_ms: int | None = None
+    observers: tuple[AgentId, ...] = ()
+
+
+class ChangeTask(Act, frozen=True, kw_only=True, omit_defaults=True, tag="change_task"):
+    """All of it anew."""
+
+    task: TaskId
+    text: str = ""
+    number: str = ""
+    assignee: AgentId = ""
+    due_ms: int | None = None
+    observers: tuple[AgentId, ...] = ()
+
+
+class FinishTask(Act, frozen=True, kw_only=True, omit_defaults=True, tag="finish_task"):
+    task: TaskId
+    note: str = ""
+    is_dropped: bool = False
+
+
+class Observe(Act, frozen=True, kw_only=True, omit_defaults=True, tag="observe"):
+    """Follow a case, read only, or no longer."""
+
+    on: bool = True
+
+
+class Merge(Act, frozen=True, kw_only=True, omit_defaults=True, tag="merge"):
+    """This case goes on in another one; its messages and ways come along."""
+
+    into: ConversationId
+
+
+class Unmerge(Act, frozen=True, kw_only=True, omit_defaults=True, tag="unmerge"):
+    """Undo: `conversation` is the case that had gone into another."""
+
+
+class Split(Act, frozen=True, kw_only=True, omit_defaults=True, tag="split"):
+    """This message and all later ones become a case of their own, owned by whoever splits."""
+
+    message: MessageId
 
 
 class Reopen(Act, frozen=True, kw_only=True, omit_defaults=True, tag="reopen"):
@@ -189,7 +334,7 @@ class TakeBack(Act, frozen=True, kw_only=True, omit_defaults=True, tag="take_bac
 
 
 class Describe(Act, frozen=True, kw_only=True, omit_defaults=True, tag="describe"):
-    """Correct a customer's `name`, `speaks` or `about`."""
+    """Correct a customer's `name`, `speaks` or `about`, or name the `responsible` colleague (an agent's id)."""
 
     customer: CustomerId
     field: str
@@ -210,8 +355,38 @@ Question = (
     | Directory
     | Typing
     | Draft
+    | Force
+    | WhyOf
+    | Handover
+    | Tasks
 )
-Wish = Accept | Decline | Reply | Note | Transfer | Close | Reopen | See | SendAgain | TakeBack | Describe
+Wish = (
+    Accept
+    | Decline
+    | Reply
+    | Note
+    | Transfer
+    | Close
+    | Reopen
+    | See
+    | SendAgain
+    | TakeBack
+    | Describe
+    | Confirm
+    | EndConsult
+    | WrapUp
+    | MoreTime
+    | Snooze
+    | Wake
+    | Prioritize
+    | AddTask
+    | ChangeTask
+    | FinishTask
+    | Observe
+    | Merge
+    | Unmerge
+    | Split
+)
 AnyRequest = Question | Wish
 
 

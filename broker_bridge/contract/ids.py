@@ -18,6 +18,7 @@ AgentId: TypeAlias = str
 QueueId: TypeAlias = str
 MessageId: TypeAlias = str
 CommandId: TypeAlias = str
+TaskId: TypeAlias = str
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26

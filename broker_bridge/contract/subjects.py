@@ -25,7 +25,7 @@ def token(word: str) -> str:
 
 
 def log(aggregate: str, name: str) -> str:
-    """`cc.log.<conv|cust|hand|agent|queue|count>.<id>`: the exact subject of one aggregate's facts."""
+    """`cc.log.<conv|cust|hand|agent|shift|load|queue|house|count>.<id>`: the exact subject of one aggregate's facts."""
     return f"cc.log.{aggregate}.{token(name)}"
 
 

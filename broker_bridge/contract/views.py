@@ -9,8 +9,9 @@ from __future__ import annotations
 import msgspec
 
 from broker_bridge.contract.commands import Done, Refusal
-from broker_bridge.contract.ids import AgentId, ConversationId, CustomerId, MessageId, QueueId
-from broker_bridge.contract.words import Address
+from broker_bridge.contract.ids import AgentId, ConversationId, CustomerId, MessageId, QueueId, TaskId
+from broker_bridge.contract.policy import Disposition, Skill
+from broker_bridge.contract.words import Address, Packet
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,7 +27,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str = ""
     """Channel word of at most four letters: `mail`, `chat`."""
     state: str = "queued"
-    """`ringing` (offered to you), `queued`, `mine`, `other` (a colleague's), `closed`, `snoozed`."""
+    """`ringing` (offered to you), `queued`, `mine`, `consult` (a colleague's, and you were asked), `snoozed` (yours),
+    `wrap_up` (closed by you, its outcome is still to be written), `other` (a colleague's), `closed`, `merged`."""
     queue: QueueId = ""
     owner: AgentId = ""
     owner_name: str = ""
@@ -34,10 +36,33 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting_since_ms: int | None = None
     """Since when the customer waits for us; None = we wait for them."""
     due_ms: int | None = None
-    """When the answer is late, if there is a target."""
+    """When the nearest target is missed, if there is one and its clock runs."""
+    due_what: str = ""
+    """`first`, `next` (reply) or `resolution`."""
+    due_because: str = ""
+    """How it was reckoned: `due 14:00 = 4 h of work time from 10:00, lunch excluded`."""
+    priority: int = 0
+    """1 (first) to 9."""
     offer_until_ms: int | None = None
     offer_reason: str = ""
+    offer_kind: str = ""
+    """`router`, `transfer` or `consult`."""
     snoozed_until_ms: int | None = None
+    """None while `snoozed`: until the customer writes."""
+    wrap_until_ms: int | None = None
+    """None while `wrap_up`: no time-out."""
+    wrap_mode: str = ""
+    """`optional`, `mandatory` or `timed`."""
+    consult_with: str = ""
+    """Name of the colleague in the talk: the one who was asked, or for them the owner."""
+    tasks: int = 0
+    """Open follow-up tasks and call-backs of the case."""
+    task_due_ms: int | None = None
+    merged_into: ConversationId = ""
+    suggestion: ConversationId = ""
+    """A case that it may belong to: `merge` confirms."""
+    is_observed: bool = False
+    """You follow it."""
     unread: int = 0
     text: str = ""
     """Beginning of the last message, one line, at most 200 characters; foreign text."""
@@ -89,6 +114,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
     files: tuple[FileLine, ...] = ()
+    packet: Packet | None = None
+    """Of a transfer: what goes along."""
+    is_automatic: bool = False
+    """The machine said it."""
+    case: str = ""
+    """Number of the case that it came from, if that was merged into this one."""
     delivery: str = ""
     reason: str = ""
     """Why it failed, or why it could not be read."""
@@ -137,6 +168,10 @@ class ThreadPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     reach: tuple[Reach, ...] = ()
     draft: DraftView | None = None
     dispositions: tuple[str, ...] = ()
+    outcomes: tuple[Disposition, ...] = ()
+    """Dispositions of its queue with the fields that they ask for, the usual one first."""
+    default_outcome: str = ""
+    """Used when wrap-up time is up, or nobody chooses."""
 
 
 class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -190,11 +225,20 @@ class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     role: str = "agent"
     state: str = "off"
-    """`ready`, `away`, `silent` (terminal gone), `off`."""
+    """`ready`, `busy`, `away`, `wrap_up`, `transfer_only`, `silent` (terminal gone), `off`."""
     reason: str = ""
     since_ms: int = 0
+    until_ms: int | None = None
+    """Back at, or end of the wrap-up."""
+    next_state: str = ""
+    """Taken once the work in hand is done."""
     load: int = 0
+    """Cost units taken."""
     capacity: int = 0
+    """Cost units at once."""
+    loads: tuple[tuple[str, int, int], ...] = ()
+    """(channel word, conversations owned, places)."""
+    skills: tuple[Skill, ...] = ()
     queues: tuple[QueueId, ...] = ()
     works_on: str = ""
     works_on_conv: ConversationId = ""
@@ -214,6 +258,35 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target: float = 0.8
     arrivals: tuple[int, ...] = ()
     """Conversations begun in each of the last 12 half hours, oldest first."""
+    is_open: bool = True
+    hours: str = ""
+    """`open until 18:00`, `opens Mon 08:00`; empty = always open."""
+    needs: tuple[Skill, ...] = ()
+
+
+class SkillView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A skill as the target of a transfer."""
+
+    name: str
+    ready: int = 0
+    """Agents who are ready and have it at any level."""
+    least: str = ""
+    """Name of the one with the least load."""
+    load: int = 0
+    """Theirs, in units."""
+    capacity: int = 0
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something for the supervisors, newest first."""
+
+    id: str
+    at_ms: int
+    text: str
+    severity: str = "note"
+    """`late`, `near` or `note`."""
+    conv: ConversationId = ""
+    agent: AgentId = ""
 
 
 class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="directory"):
@@ -224,6 +297,9 @@ class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     handle_time_s: int | None = None
     """Median time from accept to close, of those."""
     alerts: tuple[Moment, ...] = ()
+    """Of before there were `notices`; not filled any more."""
+    notices: tuple[Alert, ...] = ()
+    skills: tuple[SkillView, ...] = ()
     upto: int = 0
 
 
@@ -232,8 +308,21 @@ class Me(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     role: str = "agent"
     state: str = "away"
+    """As `Colleague.state`."""
+    reason: str = ""
     since_ms: int = 0
+    until_ms: int | None = None
+    next_state: str = ""
+    next_reason: str = ""
     capacity: int = 6
+    """Cost units at once."""
+    load: int = 0
+    """Cost units taken."""
+    wrap: ConversationId = ""
+    """The case whose outcome has to be written before anything new is offered."""
+    tasks: int = 0
+    """Open tasks that are yours; those past their time count as `tasks_due` too."""
+    tasks_due: int = 0
     loads: tuple[tuple[str, int, int], ...] = ()
     """(channel word, conversations owned, places)."""
 
@@ -257,6 +346,8 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     bridge: str = ""
     dispositions: tuple[str, ...] = ()
     chat_url: str = ""
+    reasons: tuple[str, ...] = ()
+    """Of being away."""
 
 
 class RowPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rows"):
@@ -285,7 +376,118 @@ class Refused(Refusal, frozen=True, kw_only=True, omit_defaults=True, tag="stopp
     items: tuple[Item, ...] = ()
 
 
-Answer = Done | Refusal | Refused | Welcome | RowPage | ThreadPage | Profile | Text | Bytes | DirectoryView
+class TaskView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A follow-up task or a call-back."""
+
+    task: TaskId
+    conv: ConversationId
+    what: str = "task"
+    """`task` or `call_back`."""
+    text: str = ""
+    number: str = ""
+    """To call, for a call-back."""
+    customer: str = ""
+    """As shown; foreign text."""
+    case: str = ""
+    """`K7Q2M`."""
+    by: str = ""
+    """Name of who made it."""
+    assignee: AgentId = ""
+    assignee_name: str = ""
+    due_ms: int | None = None
+    observers: tuple[AgentId, ...] = ()
+    is_done: bool = False
+    is_dropped: bool = False
+    done_ms: int | None = None
+    may_change: bool = False
+    """Assignee, maker, owner of the case or a supervisor."""
+
+
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tasks"):
+    tasks: tuple[TaskView, ...]
+    total: int = 0
+    upto: int = 0
+
+
+class HandoverView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="handover"):
+    """A packet as the log suggests it, to be read over and corrected."""
+
+    packet: Packet
+    case: str = ""
+    """`5 messages, 1 note, 1 file`."""
+    draft: int = 0
+    """Characters of the asker's draft, which goes along."""
+    seen: int = 0
+    upto: int = 0
+
+
+class WhyLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step on the way to where the conversation is."""
+
+    at_ms: int
+    word: str
+    """`arrived`, `known`, `queue`, `target`, `offered`, `declined`, `overflow`, `transfer`, …"""
+    text: str
+    mark: str = ""
+    """Short, at the right end: `accepted after 4 s`."""
+    tone: str = ""
+    """`ok`, `near`, `late` or empty."""
+
+
+class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One agent in the decision."""
+
+    agent: AgentId
+    name: str
+    state: str
+    load: int = 0
+    capacity: int = 0
+    skills: int = 0
+    needed: int = 0
+    last_talk: bool = False
+    reason: str = ""
+    is_fit: bool = False
+    is_chosen: bool = False
+
+
+class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="why"):
+    sentence: str
+    """`Of the three who are free and fit, you talked with her last.`"""
+    lines: tuple[WhyLine, ...] = ()
+    who: tuple[WhyWho, ...] = ()
+    skipped: tuple[tuple[str, int], ...] = ()
+    """(reason, how many agents)."""
+    is_live: bool = False
+    """Reckoned now: it waits, and nobody has been chosen yet."""
+    policy: str = ""
+    """`The rules were those of 09:12 today (version 31).`"""
+    upto: int = 0
+
+
+Answer = (
+    Done
+    | Refusal
+    | Refused
+    | Welcome
+    | RowPage
+    | ThreadPage
+    | Profile
+    | Text
+    | Bytes
+    | DirectoryView
+    | TaskPage
+    | HandoverView
+    | WhyView
+)
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that this agent should know now: told once."""
+
+    kind: str
+    """`near` (a target), `late`, `reminder`, `woken`, `returned` (an offer or transfer came back), `assigned`, `observed`, `alarm`."""
+    text: str
+    conv: ConversationId = ""
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -306,6 +508,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: Counts | None = None
     me: Me | None = None
     toast: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 class ThreadFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

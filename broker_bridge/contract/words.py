@@ -32,6 +32,18 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It stood in the text (a picture in HTML), not beside it."""
 
 
+class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What goes along when a case is handed over, so that the customer says nothing twice."""
+
+    problem: str = ""
+    proved: str = ""
+    """Facts about the person that were verified."""
+    promised: str = ""
+    tried: str = ""
+    open: str = ""
+    """Questions without an answer."""
+
+
 class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="words"):
     """All that is private in one fact; each fact uses the fields that it needs."""
 
@@ -57,6 +69,9 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """The page a visitor was on."""
     warnings: tuple[str, ...] = ()
     """What was wrong with the source, one sentence each."""
+    packet: Packet | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    """(name, value) of what a disposition asks for."""
     is_erased: bool = False
 
 
