@@ -438,7 +438,8 @@ class SplitOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_o
     into: ConversationId
     agent: AgentId
     number: str = ""
-    messages: tuple[MessageId, ...] = ()
+    from_seq: int = 0
+    """LOG sequence of the first message that goes."""
 
 
 class SplitFrom(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_from"):
@@ -447,7 +448,9 @@ class SplitFrom(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_
     conversation: ConversationId
     agent: AgentId
     number: str = ""
-    messages: tuple[MessageId, ...] = ()
+    from_seq: int = 0
+    unread: int = 0
+    waiting_since_ms: int | None = None
     words: Private | None = None
     """Name of the customer and the last text, for the row."""
 

@@ -12,9 +12,8 @@ from broker_bridge.contract.ids import AgentId, QueueId
 
 TOTAL_UNITS = 100
 """What one agent can carry, unless their own definition says otherwise."""
-DEFAULT_COSTS = {"voice": 100, "webchat": 20, "email": 10}
-"""Cost units of one conversation by channel kind, where the policy names none."""
 OTHER_COST = 20
+"""Cost units of one conversation of a channel kind that no policy names."""
 MINUTES_A_DAY = 1440
 
 
@@ -97,6 +96,14 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether one that waits for its customer, or sleeps, takes them too."""
 
 
+DEFAULT_COSTS = {
+    "voice": Cost(channel_kind="voice", units=100),
+    "webchat": Cost(channel_kind="webchat", units=20),
+    # Whoever waits for an answer by mail does nothing meanwhile.
+    "email": Cost(channel_kind="email", units=10, idle_counts=False),
+}
+
+
 class QueueRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of waiting conversations."""
 
@@ -166,7 +173,7 @@ class DeskRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         for one in self.costs:
             if one.channel_kind == channel_kind:
                 return one
-        return Cost(channel_kind=channel_kind, units=DEFAULT_COSTS.get(channel_kind, OTHER_COST))
+        return DEFAULT_COSTS.get(channel_kind) or Cost(channel_kind=channel_kind, units=OTHER_COST)
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

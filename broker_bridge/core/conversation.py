@@ -10,26 +10,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
-import msgspec
-
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
-from broker_bridge.contract.ids import AgentId, CommandId, CustomerId, HandleId, MessageId, QueueId, short_number
+from broker_bridge.contract.ids import HandleId, MessageId, short_number
 from broker_bridge.contract.words import opened
-from broker_bridge.core import delivery
+from broker_bridge.core import delivery, folds
 from broker_bridge.core.delivery import Outgoing
+from broker_bridge.core.state import CLOSED, ERASED, MERGED, NEW, OWNED, QUEUED, REPLIES, Conversation, Offer, Way
 
-NEW = "new"
-QUEUED = "queued"
-OWNED = "owned"
-CLOSED = "closed"
-ERASED = "erased"
+__all__ = ["CLOSED", "ERASED", "MERGED", "NEW", "OWNED", "QUEUED", "Conversation", "Offer", "Way", "begin", "fold"]
 
 STATUSES: dict[str, frozenset[str]] = {
-    NEW: frozenset({QUEUED}),
-    QUEUED: frozenset({QUEUED, OWNED, CLOSED, ERASED}),
-    OWNED: frozenset({OWNED, QUEUED, CLOSED, ERASED}),
-    CLOSED: frozenset({QUEUED, OWNED, ERASED}),
+    NEW: frozenset({QUEUED, OWNED}),
+    QUEUED: frozenset({QUEUED, OWNED, CLOSED, MERGED, ERASED}),
+    OWNED: frozenset({OWNED, QUEUED, CLOSED, MERGED, ERASED}),
+    CLOSED: frozenset({QUEUED, OWNED, MERGED, ERASED}),
+    MERGED: frozenset({QUEUED, CLOSED, ERASED}),
     ERASED: frozenset({QUEUED}),
 }
 """From which status to which; a test holds the fold to it."""
@@ -38,115 +34,6 @@ COMMAND_MEMORY_MS = 7 * 86_400_000
 ITEM_MEMORY_MS = 8 * 86_400_000
 ITEM_MEMORY = 1_000
 PREVIEW = 200
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    agent: AgentId
-    until_ms: int
-    reason: str = ""
-    is_transfer: bool = False
-
-
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way the customer has reached us in this case."""
-
-    channel: str
-    channel_kind: str
-    handle: HandleId
-    message: MessageId
-    """The last message that came this way."""
-    address: str
-    name: str
-    subject: str
-    mail_id: str
-    references: tuple[str, ...]
-    to: tuple[tuple[str, str], ...]
-    cc: tuple[tuple[str, str], ...]
-
-
-class Conversation(msgspec.Struct, kw_only=True):
-    """The state of one case after all facts so far."""
-
-    id: str
-    number: str = ""
-    status: str = NEW
-    customer: CustomerId = ""
-    handle: HandleId = ""
-    channel: str = ""
-    channel_kind: str = ""
-    queue: QueueId = ""
-    reply_within_s: int | None = None
-    owner: AgentId = ""
-    epoch: int = 0
-    offer: Offer | None = None
-    last_owner: AgentId = ""
-    declined: dict[AgentId, int] = {}
-    """Who let an offer pass since it was queued last, and when (ms)."""
-    opened_ms: int = 0
-    answered: int = 0
-    """Waits that ended with an answer, and had a target."""
-    answered_late: int = 0
-    queued_ms: int = 0
-    accepted_ms: int = 0
-    closed_ms: int = 0
-    closed_by: AgentId = ""
-    disposition: str = ""
-    waiting_since_ms: int | None = None
-    unread: int = 0
-    seen_seq: int = 0
-    name: str = ""
-    text: str = ""
-    text_by: str = "them"
-    """`them`, `note`, `event`, or an agent's id."""
-    last_ms: int = 0
-    last_in_seq: int = 0
-    """Sequence of the customer's last message."""
-    last_by_agent: dict[AgentId, int] = {}
-    """Sequence of each colleague's last reply or note."""
-    out: dict[MessageId, Outgoing] = {}
-    """Replies with work left, in order."""
-    ends: dict[MessageId, str] = {}
-    """State of every settled reply."""
-    stuck: dict[MessageId, Outgoing] = {}
-    """Replies that failed or whose end is unknown: a human may send them again."""
-    ways: dict[str, Way] = {}
-    """By channel name, the latest used last."""
-    handles: dict[HandleId, str] = {}
-    """Handles of the case and their addresses."""
-    people: dict[str, str] = {}
-    """Addresses that took part in mails (lower case), for the participant check."""
-    mails: dict[tuple[str, str], MessageId] = {}
-    """(Message-ID, digest) to message, bounded: one logical mail is shown once, whatever a stranger sends under the same id."""
-    commands: dict[CommandId, int] = {}
-    items: dict[str, int] = {}
-    messages: int = 0
-    seq: int = 0
-    """Sequence of the last entry folded: what the next append expects."""
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in (QUEUED, OWNED)
-
-    @property
-    def due_ms(self) -> int | None:
-        """When the answer is late, if somebody waits and there is a target."""
-        if self.waiting_since_ms is None or self.reply_within_s is None:
-            return None
-        return self.waiting_since_ms + self.reply_within_s * 1000
-
-    def delivery_of(self, message: MessageId) -> str | None:
-        """State of one of our messages, None if it is not ours."""
-        waiting = self.out.get(message)
-        return waiting.state if waiting else self.ends.get(message)
-
-    def is_superseded(self, message: MessageId, attempt: int) -> bool:
-        """Whether a later attempt was claimed: a failure of this one says nothing about the newer one, and is not appended."""
-        claimed = self.out.get(message) or self.stuck.get(message)
-        return claimed is not None and attempt < claimed.attempt
-
-    def next_out(self) -> Outgoing | None:
-        """The oldest reply with work left: the only one that may be touched, so that order is kept."""
-        return next(iter(self.out.values()), None)
 
 
 def begin(conversation: str) -> Conversation:
@@ -190,7 +77,10 @@ def preview(text: str) -> str:
 
 @functools.singledispatch
 def _apply(fact: f.Fact, state: Conversation, entry: Entry, seq: int) -> None:
-    """Facts of other aggregates in this log change nothing here."""
+    """Work around the talk stands in core.folds; facts of other aggregates in this log change nothing here."""
+    apply = folds.APPLY.get(type(fact))
+    if apply is not None:
+        apply(fact, state, entry, seq)
 
 
 @_apply.register
@@ -218,6 +108,8 @@ def _came_in(
         state.waiting_since_ms = entry.at_ms
     state.text_by = "them"
     state.handles.setdefault(handle, "")
+    if not is_automatic:
+        state.snooze = None
 
 
 @_apply.register
@@ -267,24 +159,40 @@ def _(fact: f.CouldNotBeRead, state: Conversation, entry: Entry, seq: int) -> No
 
 @_apply.register
 def _(fact: f.Queued, state: Conversation, entry: Entry, seq: int) -> None:
+    state.steps = state.widened = 0
     state.status = QUEUED
     state.queue = fact.queue
+    state.skills = fact.skills
     state.last_owner = state.owner or state.last_owner
     state.owner = ""
-    state.offer = None
+    state.offer = state.consult = state.snooze = None
     state.declined = {}
     state.queued_ms = entry.at_ms
 
 
 @_apply.register
 def _(fact: f.Offered, state: Conversation, entry: Entry, seq: int) -> None:
-    state.offer = Offer(agent=fact.agent, until_ms=fact.until_ms, reason=fact.reason, is_transfer=fact.is_transfer)
+    state.offer = Offer(
+        agent=fact.agent,
+        until_ms=fact.until_ms,
+        reason=fact.reason,
+        is_transfer=fact.is_transfer,
+        is_consult=fact.is_consult,
+        also=fact.also,
+        by=fact.by,
+        units=fact.units,
+        at_ms=entry.at_ms,
+    )
 
 
 @_apply.register
 def _(fact: f.OfferEnded, state: Conversation, entry: Entry, seq: int) -> None:
-    state.offer = None
-    state.declined[fact.agent] = entry.at_ms
+    ringing = state.offer
+    gone = fact.agent if fact.reason == "declined" else ""
+    others = tuple(one for one in ringing.everybody if one != gone) if ringing and ringing.also and gone else ()
+    for one in (fact.agent,) if others or ringing is None else ringing.everybody:
+        state.declined[one] = entry.at_ms
+    state.offer = folds.rings_on(ringing, others) if ringing and others else None
 
 
 @_apply.register
@@ -293,8 +201,9 @@ def _(fact: f.Accepted, state: Conversation, entry: Entry, seq: int) -> None:
     state.last_owner = state.owner or state.last_owner
     state.owner = fact.agent
     state.epoch = fact.epoch
-    state.offer = None
+    state.offer = state.consult = state.wrap = state.snooze = None
     state.declined = {}
+    state.steps = state.widened = 0
     state.accepted_ms = entry.at_ms
 
 
@@ -303,9 +212,16 @@ def _(fact: f.Replied, state: Conversation, entry: Entry, seq: int) -> None:
     words = opened(fact.words)
     state.out[fact.message] = Outgoing(fact=fact, seq=seq, at_ms=entry.at_ms)
     state.messages += 1
+    if fact.automatic:
+        # The customer still waits for a person.
+        state.away_told_ms = entry.at_ms
+        return
     if state.due_ms is not None:
         state.answered += 1
         state.answered_late += entry.at_ms > state.due_ms
+    for what in REPLIES:
+        state.promises.pop(what, None)
+    state.has_answer = True
     state.waiting_since_ms = None
     state.unread = 0
     state.seen_seq = seq
@@ -413,6 +329,11 @@ def _(fact: f.Noted, state: Conversation, entry: Entry, seq: int) -> None:
 
 
 @_apply.register
+def _(fact: f.Suggested, state: Conversation, entry: Entry, seq: int) -> None:
+    state.suggestion = fact.conversation
+
+
+@_apply.register
 def _(fact: f.Seen, state: Conversation, entry: Entry, seq: int) -> None:
     state.unread = 0
     state.seen_seq = seq
@@ -423,7 +344,9 @@ def _(fact: f.Closed, state: Conversation, entry: Entry, seq: int) -> None:
     state.status = CLOSED
     state.last_owner = state.owner or state.last_owner
     state.owner = ""
-    state.offer = None
+    state.offer = state.consult = state.snooze = None
+    state.promises = {}
+    state.tags = fact.tags
     state.closed_ms = entry.at_ms
     state.closed_by = fact.agent
     state.disposition = fact.disposition
@@ -438,6 +361,8 @@ def _(fact: f.Reopened, state: Conversation, entry: Entry, seq: int) -> None:
     state.owner = ""
     state.closed_by = ""
     state.disposition = ""
+    state.wrap = None
+    state.has_answer = False
 
 
 @_apply.register
