@@ -6,7 +6,9 @@ The law: what was shown is frozen into the command: owner epoch, channel, people
 from __future__ import annotations
 
 from broker_bridge.contract import commands
+from broker_bridge.contract.policy import Skill
 from broker_bridge.contract.views import Reach, Row
+from broker_bridge.contract.words import Packet
 
 FOREVER_SEQ = 1 << 60
 """Sequence of an item that is not stored yet: it stands at the end."""
@@ -44,16 +46,64 @@ def decline(id: str, row: Row, reason: str = "") -> commands.Decline:
     return commands.Decline(id=id, conversation=row.conv, epoch=row.epoch, reason=reason)
 
 
-def transfer(id: str, row: Row, kind: str, whom: str, words: str) -> commands.Transfer:
-    """`kind`: `agent` or `queue`."""
+def transfer(
+    id: str,
+    row: Row,
+    kind: str,
+    whom: str,
+    words: str,
+    *,
+    skills: tuple[Skill, ...] = (),
+    packet: Packet | None = None,
+    ask_first: bool = False,
+    seen: int = 0,
+    force: bool = False,
+) -> commands.Transfer:
+    """`kind`: `agent`, `queue` or `skills`; a talk first is only had with an agent."""
     return commands.Transfer(
         id=id,
         conversation=row.conv,
         epoch=row.epoch,
         to_agent=whom if kind == "agent" else None,
         to_queue=whom if kind == "queue" else None,
+        to_skills=skills if kind == "skills" else (),
         note=words,
+        packet=packet,
+        ask_first=ask_first and kind == "agent",
+        seen=seen,
+        force=force,
     )
+
+
+def confirm(id: str, row: Row) -> commands.Confirm:
+    return commands.Confirm(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def end_consult(id: str, row: Row) -> commands.EndConsult:
+    return commands.EndConsult(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def observe(id: str, row: Row) -> commands.Observe:
+    """Follow it, or no longer. Nobody's turn: no epoch."""
+    return commands.Observe(id=id, conversation=row.conv, on=not row.is_observed)
+
+
+def prioritize(id: str, row: Row, priority: int) -> commands.Prioritize:
+    return commands.Prioritize(id=id, conversation=row.conv, epoch=row.epoch, priority=priority)
+
+
+def merge(id: str, conv: str, into: str, epoch: int | None) -> commands.Merge:
+    """`conv` goes on in `into`; `epoch` of `conv` as far as its row is here."""
+    return commands.Merge(id=id, conversation=conv, into=into, epoch=epoch)
+
+
+def unmerge(id: str, conv: str) -> commands.Unmerge:
+    """`conv`: the case that had gone into another."""
+    return commands.Unmerge(id=id, conversation=conv)
+
+
+def split(id: str, row: Row, message: str) -> commands.Split:
+    return commands.Split(id=id, conversation=row.conv, epoch=row.epoch, message=message)
 
 
 def close(id: str, row: Row, disposition: str, words: str = "") -> commands.Close:
@@ -88,6 +138,13 @@ WORDS = {
     "send_again": "send again",
     "take_back": "take the transfer back",
     "describe": "correct the profile",
+    "confirm": "hand over",
+    "end_consult": "end the talk",
+    "observe": "follow",
+    "prioritize": "set the priority",
+    "merge": "merge",
+    "unmerge": "un-merge",
+    "split": "split",
 }
 """What a waiting command is called, by its tag."""
 
