@@ -67,6 +67,8 @@ class Snapshot:
     fills: Mapping[str, float] = field(default_factory=dict)
     """How full each stream is, 0 to 1."""
     is_connected: bool = False
+    clock_jump_s: float = 0.0
+    """How far the machine's clock is ahead of the bridge's because it jumped; 0 = it did not, or that is absorbed."""
 
 
 class Stats(Protocol):
@@ -145,6 +147,7 @@ def _bridge(now: Snapshot) -> Iterator[Metric]:
         ("feed_clients", "Terminals that this bridge feeds.", now.feed_clients),
         ("agents_ready", "Agents who take conversations.", now.agents_ready),
         ("broker_connected", "1 if the bridge is connected to its broker.", int(now.is_connected)),
+        ("clock_jump_seconds", "How far the machine's clock is ahead because it jumped; 0 is well.", now.clock_jump_s),
     ):
         yield GaugeMetricFamily(f"onewindow_{name}", text, value=value)
     yield CounterMetricFamily("onewindow_lost_races", "Appends that another bridge was faster with.", now.lost_races)

@@ -144,7 +144,7 @@ async def _run(config: Config, bridge: Bridge, embedded: Broker | None, url: str
 
     async def tell_agents() -> None:
         if embedded is not None:
-            users = [accounts.AgentUser(name, one.public_key) for name, one in bridge.staff.active.items()]
+            users = [accounts.AgentUser(name, one.public_key) for name, one in bridge.parts.staff.active.items()]
             await embedded.set_agents(users)
             _write_private(config.state_dir / AGENTS, {user.id: user.public for user in users})
 

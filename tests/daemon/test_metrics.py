@@ -37,6 +37,7 @@ def test_the_page_holds_the_numbers_of_the_moment() -> None:
         fills={"LOG": 0.25},
         reconnects=4,
         lost_races=9,
+        clock_jump_s=-3600.0,
         is_connected=True,
     )
     told = samples(metrics.render())
@@ -50,6 +51,7 @@ def test_the_page_holds_the_numbers_of_the_moment() -> None:
     assert told["onewindow_stream_fill_ratio", "LOG"] == 0.25
     assert told["onewindow_broker_reconnects_total", ""] == 4
     assert told["onewindow_lost_races_total", ""] == 9
+    assert told["onewindow_clock_jump_seconds", ""] == -3600
     numbers.now = Snapshot(channels={"mail": ChannelCounts(received=8)})
     assert samples(metrics.render())["onewindow_channel_received_total", "mail"] == 8
 

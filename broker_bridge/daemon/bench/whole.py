@@ -54,7 +54,7 @@ async def running(site: Site, agents: dict[str, accounts.Keys], capacity: int) -
     work = asyncio.create_task(bridge.run(ready.set, lambda: (True, {}), lambda: (b"", "text/plain")))
     try:
         await ready.wait()
-        await until(lambda: bridge.router.is_leader)
+        await until(lambda: bridge.parts.router.is_leader)
         await _lanes_open(bridge)
         yield bridge
     finally:
@@ -69,11 +69,11 @@ async def _lanes_open(bridge: Bridge) -> None:
     while missing:
         one = envelope(f"lane-{number}", 10_000_000 + number)
         number += 1
-        lane = ids.partition((await bridge.intake.sealed(one)).handle)
+        lane = ids.partition((await bridge.parts.intake.sealed(one)).handle)
         if lane in missing:
             missing.discard(lane)
-            await bridge.intake.store(one)
-    await until(lambda: sum(bridge.clerk.stored.values()) >= streams.PARTITIONS)
+            await bridge.parts.intake.store(one)
+    await until(lambda: sum(bridge.parts.clerk.stored.values()) >= streams.PARTITIONS)
 
 
 async def row3(site: Site, seconds: float) -> Row:
@@ -98,17 +98,17 @@ async def row3(site: Site, seconds: float) -> Row:
                     routed.append((now - acked.get(item, now)) * 1000)
 
     async with running(site, agents, capacity=10 * count) as bridge:
-        bridge.follower.listen(noticed)
+        bridge.parts.follower.listen(noticed)
         for name in agents:
-            await bridge.staff.heard(name, "ready")
+            await bridge.parts.staff.heard(name, "ready")
         subject = await scratch_stream(site.bus, "ack")
-        body = codec.encode(await bridge.intake.sealed(envelope("probe", 0)))
+        body = codec.encode(await bridge.parts.intake.sealed(envelope("probe", 0)))
         before = await bare_acks(site.bus, subject, count // 2, RATE, body)
 
         async def one(number: int) -> None:
             item = ids.derived(KIND, KIND, f"r3-{number}")
             began[item] = time.perf_counter()
-            await bridge.intake.store(envelope(f"r3-{number}", number))
+            await bridge.parts.intake.store(envelope(f"r3-{number}", number))
             acked[item] = time.perf_counter()
 
         async with asyncio.TaskGroup() as crew:
@@ -149,7 +149,7 @@ async def row9(site: Site, seconds: float, agents_count: int = AGENTS) -> Row:
 
             def store(number: int) -> None:
                 text = f"bench {time.monotonic_ns()}"
-                crew.create_task(bridge.intake.store(envelope(f"r9-{number}", number % senders, text)))
+                crew.create_task(bridge.parts.intake.store(envelope(f"r9-{number}", number % senders, text)))
 
             async with asyncio.TaskGroup() as crew:
                 await paced(count // 2, RATE, tell)
@@ -179,14 +179,14 @@ async def _own_cases(bridge: Bridge, names: Sequence[str], senders: int) -> None
     """One case a sender, owned in turn by the agents."""
     async with asyncio.TaskGroup() as crew:
         for number in range(senders):
-            crew.create_task(bridge.intake.store(envelope(f"own-{number}", number)))
+            crew.create_task(bridge.parts.intake.store(envelope(f"own-{number}", number)))
     await until(lambda: bridge.model.count("status = 'queued'") >= senders)
 
     async def own(conversation: str, agent: str) -> None:
-        async with bridge.writer.hold((CONV, conversation)) as cells:
+        async with bridge.parts.writer.hold((CONV, conversation)) as cells:
             customer = cells[0].state.customer
             entry = Entry(at_ms=now_ms(), by=agent, facts=(f.Accepted(agent=agent, epoch=1),))
-            await bridge.writer.decide(cells, "", lambda: ({0: (entry, customer)}, None))
+            await bridge.parts.writer.decide(cells, "", lambda: ({0: (entry, customer)}, None))
 
     async with asyncio.TaskGroup() as crew:
         for number, conversation in enumerate(bridge.model.ids("status = 'queued'", (), senders)):

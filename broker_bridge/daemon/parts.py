@@ -1,0 +1,336 @@
+"""The parts of one bridge, put together: here and nowhere else, for a real bridge, a simulated one, and tests of races.
+
+Law: what differs between them comes in from outside (broker, disk, clocks, dice, channels, what the configuration says); what they are made
+into does not. Nobody listens to the log before it was read to its head. A new part is made in `Parts` and gets one line in `_crew`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from broker_bridge.contract import codec
+from broker_bridge.contract.commands import Refusal
+from broker_bridge.core.inbound import Source
+from broker_bridge.core.thread import Named
+from broker_bridge.core.wishes import House
+from broker_bridge.daemon.attention import Attention
+from broker_bridge.daemon.audit import Audit
+from broker_bridge.daemon.clerk import Clerk
+from broker_bridge.daemon.desk import Desk
+from broker_bridge.daemon.dispatch import Dispatch, Route
+from broker_bridge.daemon.drafts import Drafts
+from broker_bridge.daemon.duties import Duties
+from broker_bridge.daemon.files import Files
+from broker_bridge.daemon.floor import Floor
+from broker_bridge.daemon.follower import Follower, Listener
+from broker_bridge.daemon.home import Home
+from broker_bridge.daemon.intake import Intake
+from broker_bridge.daemon.kv import Kv
+from broker_bridge.daemon.logwriter import LogWriter
+from broker_bridge.daemon.outlets import Outlet
+from broker_bridge.daemon.outside import Lines, Outside, Terms
+from broker_bridge.daemon.reading import Reading
+from broker_bridge.daemon.router import Router
+from broker_bridge.daemon.service import Service
+from broker_bridge.daemon.signals import Signals
+from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.states import AGENT, States
+from broker_bridge.daemon.verbs import Verbs
+from broker_bridge.daemon.wire import BusError, Unknown
+
+log = logging.getLogger(__name__)
+
+BUCKETS = ("leases", "home", "presence", "drafts", "keys")
+CATCH_UP_S = 60.0
+"""The longest that one group of entries may take."""
+FAREWELL_S = 15.0
+"""The longest that an end in order may take."""
+BUSY = codec.encode(
+    Refusal(code="busy", sentence="The bridge has too much to do. It is tried again.", is_retryable=True)
+)
+BROKEN = codec.encode(
+    Refusal(code="broken", sentence="The bridge failed on this request. The operator finds it in the log.")
+)
+
+
+async def open_buckets(bus: Verbs) -> dict[str, Kv]:
+    """The buckets of keys that a bridge needs, by name. Raises BusError."""
+    return {name: await bus.kv(name) for name in BUCKETS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A part's place in the bridge's life."""
+
+    name: str
+    load: Callable[[], None] | None = None
+    """Called once when the log was read to its head."""
+    noticed: Listener | None = None
+    """Told of each group that was applied from then on; takes note only."""
+    run: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Its work until cancelled."""
+
+
+class Parts:
+    """Everything of one bridge between its broker and its channels: make, `catch_up`, `start`, and `drain` at the end."""
+
+    def __init__(self, outside: Outside, terms: Terms, make_lines: Callable[[Parts], Lines]) -> None:
+        """`make_lines` is called once, when what channels need is there: model, states, writer, files, intake."""
+        self.outside = outside
+        self.terms = terms
+        self.bus = outside.bus
+        self.model = outside.model
+        self._homes: dict[str, int] = {}
+        """Revision at which each agent's home became this bridge: what the watch tells of earlier moves is history."""
+        self._make_ground()
+        self.lines = make_lines(self)
+        self._words = {kind: self.lines.routes[name].capabilities.word for name, kind in self.lines.kinds.items()}
+        self.follower = Follower(
+            self.model, self.states, outside.sealer, Named(agent=self._name_in_log, word=self._word)
+        )
+        self._make_desk()
+        self._make_workers()
+
+    def new_id(self) -> str:
+        return self.outside.mint.new(self.outside.now_ms())
+
+    # making
+
+    def _make_ground(self) -> None:
+        out = self.outside
+        self.states = States(self.model, out.sealer, self.bus)
+        self.writer = LogWriter(self.bus, self.states, out.sealer, out.clock, out.sleep)
+        self.staff = Staff(self.states, self.model, out.buckets["presence"], out.now_ms)
+        self.attention = Attention(out.now_ms)
+        self.audit = Audit(self.bus, out.boot, out.now_ms)
+        self.files = Files(self.bus, out.sealer)
+        self.intake = Intake(self.bus, out.sealer, out.handle_key, out.clock, out.sleep)
+
+    def _make_desk(self) -> None:
+        out, terms = self.outside, self.terms
+        self.reading = Reading(
+            states=self.states,
+            model=self.model,
+            staff=self.staff,
+            attention=self.attention,
+            outlets={name: self._outlet(name, route) for name, route in self.lines.routes.items()},
+            queues=terms.queues,
+            words=self._words,
+            dispositions=terms.dispositions,
+            is_up=self.lines.is_up or self.is_up,
+            now_ms=out.now_ms,
+        )
+        self.home = Home(
+            reading=self.reading,
+            attention=self.attention,
+            actor=self.staff.actor,
+            tell=self.bus.tell,
+            position=lambda: self.follower.position,
+            now_ms=out.now_ms,
+            clock=out.clock,
+            sleep=out.sleep,
+        )
+        self.desk = Desk(
+            writer=self.writer,
+            follower=self.follower,
+            model=self.model,
+            reading=self.reading,
+            staff=self.staff,
+            home=self.home,
+            drafts=Drafts(out.buckets["drafts"], out.sealer),
+            files=self.files,
+            audit=self.audit,
+            house=self.house,
+            tell=self.bus.tell,
+            move_home=self._move_home,
+            bridge=out.boot,
+            chat_url=self.lines.chat_url,
+            new_id=self.new_id,
+            now_ms=out.now_ms,
+        )
+
+    def _make_workers(self) -> None:
+        out, terms, lines = self.outside, self.terms, self.lines
+        first_queue = terms.queues[0].name if terms.queues else "inbox"
+        self.clerk = Clerk(
+            bus=self.bus,
+            writer=self.writer,
+            states=self.states,
+            sealer=out.sealer,
+            model=self.model,
+            sources=lines.sources,
+            fallback=Source(queue=first_queue, reply_within_s=None),
+            new_id=self.new_id,
+            now_ms=out.now_ms,
+            sleep=out.sleep,
+            ours=frozenset(one.lower() for route in lines.routes.values() for one in _own_addresses(route)),
+        )
+        self.floor = Floor()
+        self.router = Router(
+            writer=self.writer,
+            states=self.states,
+            model=self.model,
+            staff=self.staff,
+            floor=self.floor,
+            offer_timeout_s=terms.offer_timeout_s,
+            silent_grace_s=terms.silent_grace_s,
+            now_ms=out.now_ms,
+            sleep=out.sleep,
+            clock=out.clock,
+        )
+        self.dispatch = Dispatch(
+            routes=lines.routes,
+            writer=self.writer,
+            states=self.states,
+            model=self.model,
+            name_of=self.staff.name_of,
+            boot=out.boot,
+            now_ms=out.now_ms,
+            sleep=out.sleep,
+            random=out.random,
+            dead=terms.dead,
+            is_gone=lambda name: self.router.is_leader and not terms.is_configured(name),
+        )
+        self.duties = Duties(
+            bus=self.bus,
+            bucket=out.buckets["leases"],
+            boot=out.boot,
+            clerk=self.clerk,
+            follower=self.follower,
+            dispatch=self.dispatch,
+            router=self.router,
+            channels=lines.running,
+            timing=terms.timing,
+            clock=out.clock,
+            partitions=terms.lanes,
+        )
+        self.signals = Signals(
+            routes=lines.routes, home=self.home, attention=self.attention, reading=self.reading, staff=self.staff
+        )
+
+    def _crew(self) -> tuple[Member, ...]:
+        """Who loads, listens and works, in the order in which they do."""
+        return (
+            Member(name="log writer", run=self.writer.run),
+            Member(name="intake", run=self.intake.run),
+            Member(name="follower", run=lambda: self.follower.run(self._reader)),
+            Member(name="staff", load=self.staff.load, noticed=self.staff.noticed),
+            Member(name="floor", load=lambda: self.floor.load_all(self.model, self.states), noticed=self.floor.noticed),
+            Member(name="dispatch", noticed=self.dispatch.noticed, run=self.dispatch.run),
+            Member(name="router", noticed=self.router.noticed, run=self.router.run),
+            Member(name="home", noticed=self.home.noticed, run=self.home.run),
+            Member(name="signals", run=self.signals.run),
+            Member(name="presence", run=self._watch_presence),
+            Member(name="homes", run=self._watch_homes),
+        )
+
+    # what the parts ask of each other
+
+    def _outlet(self, name: str, route: Route) -> Outlet:
+        return Outlet(
+            name=name,
+            kind=self.lines.kinds[name],
+            capabilities=route.capabilities,
+            own_addresses=_own_addresses(route),
+        )
+
+    def _name_in_log(self, agent: str) -> str:
+        """An agent's name as of the entry being applied: the same whether the log is followed or read anew."""
+        return self.states.cell(AGENT, agent).state.name or agent
+
+    def _word(self, kind: str) -> str:
+        """A channel kind's word of four letters."""
+        return self._words.get(kind, kind[:4])
+
+    def is_up(self, channel: str) -> bool:
+        """Whether a channel can send, as far as this bridge knows."""
+        found = self.lines.running.get(channel)
+        return found is not None and (found.is_up or not self.duties.is_listening(channel))
+
+    def house(self) -> House:
+        """What decisions need to know of the house now."""
+        return House(
+            names={name: one.name or name for name, one in self.staff.active.items()},
+            queues=tuple(queue.name for queue in self.terms.queues),
+            channels=self.lines.kinds,
+            dispositions=self.terms.dispositions,
+            max_chars={name: route.capabilities.max_chars for name, route in self.lines.routes.items()},
+        )
+
+    # running
+
+    async def catch_up(self, progress: Callable[[str], None] = lambda text: None) -> None:
+        """Apply the log up to its head; from then on everybody hears of what is new. Raises BusError."""
+        self._reader = await self.bus.follow("LOG", self.follower.position + 1)
+        behind = self._reader.pending
+        if behind:
+            progress(f"reading {behind:,} entries of the log")
+        while self._reader.pending:
+            try:
+                # For each group, not for all: a large site reads for longer, and gets there.
+                async with asyncio.timeout(CATCH_UP_S):
+                    await self.follower.apply(list(await self._reader.some()))
+            except TimeoutError:
+                raise Unknown(f"the log could not be read on within {CATCH_UP_S:g} s") from None
+        crew = self._crew()
+        for member in crew:
+            if member.load is not None:
+                member.load()
+        for member in crew:
+            if member.noticed is not None:
+                self.follower.listen(member.noticed)
+
+    async def start(self, crew: asyncio.TaskGroup) -> None:
+        """Everybody works, agents are heard, leases are taken. Raises BusError."""
+        for member in self._crew():
+            if member.run is not None:
+                crew.create_task(member.run(), name=member.name)
+        await self.bus.listen("cc.sig.>", self.signals.heard)
+        self._service: Service = await self.bus.serve(
+            "cc.do.>", "bridges", self.desk.handle, workers=self.terms.workers, busy=BUSY, broken=BROKEN
+        )
+        self.duties.start(crew)
+
+    async def drain(self, farewell: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Hear nothing more, finish what is under way, give leases back, then `farewell`; in a bounded time."""
+        self.dispatch.is_draining = True
+        self.intake.is_refusing = True
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self.duties.stop_renewing()
+                await self._service.close()
+                await self.duties.close()
+                await self.dispatch.idle()
+                if farewell is not None:
+                    await farewell()
+        except (TimeoutError, BusError) as error:
+            self.outside.count("stopped without all farewells")
+            log.warning("stopped without all farewells", extra={"error": type(error).__name__})
+
+    async def _move_home(self, agent: str) -> None:
+        try:
+            self._homes[agent] = await self.outside.buckets["home"].put(f"home.{agent}", self.outside.boot.encode())
+        except BusError as error:
+            self.outside.count("home not told")
+            log.warning("home not told", extra={"agent": agent, "error": type(error).__name__})
+
+    async def _watch_homes(self) -> None:
+        async for entry in self.outside.buckets["home"].watch("home."):
+            agent = entry.key.removeprefix("home.")
+            is_news = entry.revision > self._homes.get(agent, 0)
+            if is_news and entry.value is not None and entry.value.decode() != self.outside.boot:
+                self.home.close(agent)
+
+    async def _watch_presence(self) -> None:
+        async for entry in self.outside.buckets["presence"].watch(""):
+            self.staff.told(entry.key, entry.value)
+            self.home.counted(entry.key)
+
+
+def _own_addresses(route: Route) -> tuple[str, ...]:
+    """The site's own addresses of a channel that has some."""
+    return tuple(getattr(route.channel, "own_addresses", ()))
