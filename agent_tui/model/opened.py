@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 
+from broker_bridge.contract.policy import Disposition
 from broker_bridge.contract.views import DraftView, Item, Reach, Row, ThreadFeed, ThreadPage
 
 
@@ -24,6 +25,8 @@ class Opened:
         self.seen = 0
         self.draft: DraftView | None = None
         self.dispositions: tuple[str, ...] = ()
+        self.outcomes: tuple[Disposition, ...] = ()
+        self.default_outcome = ""
         self.is_loaded = False
         self.unfolded: set[str] = set()
         """Ids of the messages whose quotes are open."""
@@ -56,6 +59,8 @@ class Opened:
         if page.reach:
             self._take_reach(page.reach)
         self.dispositions = page.dispositions or self.dispositions
+        self.outcomes = page.outcomes or self.outcomes
+        self.default_outcome = page.default_outcome or self.default_outcome
         self.draft = page.draft or self.draft
         if not self.is_loaded or (page.items and page.items[0].seq <= self.items[0].seq):
             self.has_more = page.has_more

@@ -18,8 +18,8 @@ from broker_bridge.contract.views import Row
 
 DUE_SOON_MS = 5 * clock.MINUTE_MS
 """A target nearer than this moves a row to `due soon`."""
-GROUPS = ("ringing", "late", "due soon", "they wait for you", "you wait for them", "snoozed", "closed")
-_GROUP_ROLE = {"ringing": "acc", "late": "late", "due soon": "near"}
+GROUPS = ("ringing", "wrap-up", "late", "due soon", "they wait for you", "you wait for them", "snoozed", "closed")
+_GROUP_ROLE = {"ringing": "acc", "wrap-up": "near", "late": "late", "due soon": "near"}
 _DELIVERY = {
     "waits": "waits",
     "sending": "waits",
@@ -57,6 +57,10 @@ def group(row: Row, now_ms: int) -> str:
         return "ringing"
     if row.state in ("snoozed", "closed"):
         return row.state
+    if row.state == "wrap_up":
+        return "wrap-up"
+    if row.state == "merged":
+        return "closed"
     if row.due_ms is not None:
         if row.due_ms < now_ms:
             return "late"
@@ -77,6 +81,8 @@ def order(row: Row, now_ms: int) -> tuple[int, int, str]:
         moment = row.waiting_since_ms
     elif name == "snoozed":
         moment = row.snoozed_until_ms
+    elif name == "wrap-up":
+        moment = row.wrap_until_ms
     else:
         moment = -row.last_ms
     return (1, moment if moment is not None else 1 << 62, row.conv)
@@ -96,7 +102,7 @@ def arrange(rows: Iterable[Row], now_ms: int, held: dict[str, str] | None = None
 
 def next_change_ms(row: Row, now_ms: int) -> int | None:
     """When the row will stand in another group by time alone; None = never."""
-    if row.state in ("ringing", "snoozed", "closed") or row.due_ms is None or row.due_ms < now_ms:
+    if row.state in ("ringing", "snoozed", "closed", "wrap_up", "merged") or row.due_ms is None or row.due_ms < now_ms:
         return None
     soon = row.due_ms - DUE_SOON_MS
     return soon + 1 if soon >= now_ms else row.due_ms + 1
@@ -112,6 +118,10 @@ def clock_of(row: Row, at: Moment) -> Clock:
     if name in ("late", "due soon") and row.due_ms is not None:
         word = clock.due(row.due_ms, at.now_ms)
         return Clock(word, "chip.late", "b") if name == "late" else Clock(word, "near", "b")
+    if name == "wrap-up" and row.wrap_until_ms is not None:
+        return Clock(clock.minutes(row.wrap_until_ms - at.now_ms), "near", "b")
+    if name == "snoozed" and row.snoozed_until_ms is None:
+        return Clock(at.glyphs.dots)
     if name == "snoozed":
         return Clock(clock.until(row.snoozed_until_ms, at.now_ms, at.tz))
     since_ms = row.waiting_since_ms if row.waiting_since_ms is not None else row.last_ms

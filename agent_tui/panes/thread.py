@@ -55,9 +55,13 @@ def _clock(row: Row, at: Instant) -> Part | None:
         return Part((Run(f"due {found.word}", "near", "b"),))
     if group == "ringing":
         return Part((Run(f" rings {found.word} ", "chip.acc" if at.has_link else "mut", "b"),))
+    if group == "wrap-up":
+        return Part((Run(f"wrap-up {found.word}", "near", "b"),))
     if group == "closed":
         return Part((Run("closed", "mut"),))
     if group == "snoozed":
+        if row.snoozed_until_ms is None:
+            return Part((Run("asleep until they answer", "mut"),))
         return Part((Run(f"asleep until {clock.until(row.snoozed_until_ms, at.now_ms, at.tz)}", "mut"),))
     words = "waits" if row.waiting_since_ms is not None else "answered"
     return Part((Run(f"{words} {found.word}", "mut"),))

@@ -22,7 +22,7 @@ NEAR_END = 60
 """Rows before the end of what was fetched: time for the next page."""
 LARGE = 2_000
 """From so many rows on a view is arranged at most once a second, and never for more than a twentieth of the time."""
-STATES = {"mine": frozenset(("ringing", "mine", "snoozed")), "queue": frozenset(("queued",))}
+STATES = {"mine": frozenset(("ringing", "mine", "consult", "wrap_up", "snoozed")), "queue": frozenset(("queued",))}
 
 
 class Living(Sequence[Row]):
