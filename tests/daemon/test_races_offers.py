@@ -1,0 +1,322 @@
+"""Eight bridges that all believe they lead, and agents who accept, decline, let ring and close at once: one history, no limit exceeded.
+
+The bridges are the product's own parts over one real broker; each has its connection, its picture of the house and a router without a
+lease. What LOG holds and what agents were answered goes through `linear`, which knows nothing of how the parts decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract import commands as c
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.envelopes import Envelope, Said
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.words import Address, Words
+from broker_bridge.daemon import streams
+from broker_bridge.daemon.bus import Bus
+from broker_bridge.daemon.outlets import Queue
+from broker_bridge.daemon.outside import Lines, Outside, Terms
+from broker_bridge.daemon.parts import Parts, open_buckets
+from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.seal import Sealer, derive
+from broker_bridge.daemon.wire import BusError, Outgoing
+from tests.daemon.linear import DONE, Call, History
+from tests.daemon.real_broker import RealBroker
+from tests.until import until
+
+ROUTERS = 8
+AGENTS = 20
+KIND = "fake"
+COST = 20
+"""Units of a conversation of a kind that no rule names."""
+PLACES = 3
+"""Conversations that an agent can carry at once."""
+RINGS_S = 1
+KEY = b"r" * 32
+_numbers = itertools.count(1)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Board:
+    """What LOG says, entry by entry, and what agents were told."""
+
+    log: list[tuple[int, str, Entry]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    known: int = 0
+    """The greatest LOG sequence that anybody here was told of."""
+    asked: dict[str, asyncio.Queue[tuple[int, str, int]]] = field(default_factory=dict)
+    """By agent: (sequence, conversation, until when it rings in ms) of each offer."""
+    open: set[str] = field(default_factory=set)
+    cases: set[str] = field(default_factory=set)
+    facts: Counter[str] = field(default_factory=Counter)
+
+    async def follow(self, bus: Bus) -> None:
+        async for item in await bus.follow(subjects.LOG, 1):
+            entry = codec.entry(item.body)
+            self.log.append((item.seq, item.subject, entry))
+            self.known = max(self.known, item.seq)
+            _, _, kind, name = item.subject.split(".")
+            if kind == "conv":
+                self._note(item.seq, name, entry)
+
+    def _note(self, seq: int, name: str, entry: Entry) -> None:
+        self.cases.add(name)
+        for fact in entry.facts:
+            self.facts[type(fact).__name__] += 1
+            if isinstance(fact, f.Closed):
+                self.open.discard(name)
+            elif isinstance(fact, f.Opened | f.Reopened | f.Queued):
+                self.open.add(name)
+            elif isinstance(fact, f.Offered):
+                for agent in (fact.agent, *fact.also):
+                    self.asked[agent].put_nowait((seq, name, fact.until_ms))
+
+
+class Hand:
+    """One agent with two hands on two terminals: quick, late, undecided, and sometimes greedy."""
+
+    def __init__(self, name: str, bus: Bus, board: Board, seed: int) -> None:
+        self.name = name
+        self._bus = bus
+        self._board = board
+        self._dice = random.Random(seed)
+        self._mint = ids.Mint(next(_numbers), 1)
+        self._seen = 0
+        self._asked = board.asked.setdefault(name, asyncio.Queue())
+
+    async def work(self) -> None:
+        """Take part until cancelled."""
+        await until(self._is_in, bound_s=30.0, saying=f"{self.name} is not let in")
+        async with asyncio.TaskGroup() as hands:
+            hands.create_task(self._stay())
+            while True:
+                seq, conversation, until_ms = await self._asked.get()
+                self._seen = max(self._seen, seq)
+                hands.create_task(self._answer(conversation, until_ms))
+
+    async def _is_in(self) -> bool:
+        answer = await self._say(c.Hello(device="t"))
+        return answer is not None and not isinstance(answer, c.Refusal)
+
+    async def _stay(self) -> None:
+        while True:
+            await self._say(c.Alive())
+            await asyncio.sleep(8.0)
+
+    async def _answer(self, conversation: str, until_ms: int) -> None:
+        choice = self._dice.random()
+        if choice < 0.15:
+            await self._do("decline", conversation)
+            return
+        if choice < 0.25 and self._board.open:
+            # A colleague's, perhaps: greedy hands take what rings elsewhere.
+            conversation = self._dice.choice(sorted(self._board.open))
+        elif choice < 0.40:
+            # Just when it has rung out, or a moment before.
+            left_ms = until_ms - _now_ms()
+            await asyncio.sleep(max(0.0, left_ms + self._dice.uniform(-100.0, 100.0)) / 1000)
+        elif choice < 0.50:
+            return
+        if await self._do("accept", conversation, is_twice=self._dice.random() < 0.3) == DONE:
+            await asyncio.sleep(self._dice.uniform(0.0, 0.4))
+            await self._do("close", conversation, is_twice=self._dice.random() < 0.2)
+
+    async def _do(self, verb: str, conversation: str, is_twice: bool = False) -> str:
+        """Say a command until it is answered, perhaps from both terminals at once; gives `done` or the code of the refusal."""
+        wish = self._wish(verb, conversation)
+        after, seen = self._board.known, self._seen
+        answers = await asyncio.gather(*(self._insist(wish) for _ in range(2 if is_twice else 1)))
+        ended_ms = _now_ms()
+        for answer in answers:
+            code = answer.code if isinstance(answer, c.Refusal) else DONE
+            upto = int(getattr(answer, "upto", 0))
+            self._seen = max(self._seen, upto)
+            self._board.known = max(self._board.known, upto)
+            self._board.calls.append(
+                Call(
+                    agent=self.name,
+                    verb=verb,
+                    id=wish.id,
+                    conversation=conversation,
+                    after=after,
+                    seen=seen,
+                    ended_ms=ended_ms,
+                    answer=code,
+                    upto=upto,
+                )
+            )
+        return code
+
+    def _wish(self, verb: str, conversation: str) -> c.Accept | c.Decline | c.Close:
+        name = self._mint.new(_now_ms())
+        if verb == "accept":
+            return c.Accept(id=name, conversation=conversation, min=self._seen)
+        if verb == "decline":
+            return c.Decline(id=name, conversation=conversation, min=self._seen)
+        return c.Close(id=name, conversation=conversation, min=self._seen, disposition="solved")
+
+    async def _insist(self, wish: c.Request) -> object:
+        async def answered() -> object | None:
+            answer = await self._say(wish)
+            return None if isinstance(answer, c.Refusal) and answer.is_retryable else answer
+
+        return await until(answered, bound_s=60.0, saying=f"{self.name} is not answered")
+
+    async def _say(self, request: c.Request) -> object | None:
+        try:
+            verb = str(request.__struct_config__.tag)
+            return codec.answer(await self._bus.request(subjects.do(self.name, verb), codec.encode(request), 10.0))
+        except BusError:
+            return None
+
+
+async def _parts(broker: RealBroker, number: int) -> Parts:
+    """One bridge, caught up with the log."""
+    bus = await broker.connect(f"bridge{number}")
+    buckets = await open_buckets(bus)
+    model = ReadModel(None)
+    _, head, _ = await bus.stream_bounds(subjects.LOG)
+    model.begin_with(await bus.stream_created(subjects.LOG), head)
+    outside = Outside(
+        boot=f"b{number}",
+        bus=bus,
+        buckets=buckets,
+        sealer=Sealer(KEY, buckets["keys"]),
+        handle_key=derive(KEY, "handles"),
+        model=model,
+        mint=ids.Mint(number, number),
+        now_ms=_now_ms,
+        clock=time.monotonic,
+        sleep=asyncio.sleep,
+        random=random.Random(number).random,
+    )
+    terms = Terms(
+        queues=[Queue(name="support", title="Support", target=0.8)],
+        dispositions=("solved",),
+        offer_timeout_s=RINGS_S,
+        silent_grace_s=0,
+        workers=64,
+    )
+    parts = Parts(outside, terms, lambda _: Lines(routes={}, running={}, kinds={}, sources={}))
+    await parts.catch_up()
+    return parts
+
+
+async def _lead_for_ever(bridges: list[Parts]) -> None:
+    """Each believes that it alone leads, whatever the lease says."""
+    while True:
+        for one in bridges:
+            one.router.is_leader = True
+        await asyncio.sleep(0.05)
+
+
+async def _enroll(bus: Bus, names: list[str]) -> None:
+    for name in names:
+        fact = f.Enrolled(name=name, public_key="U", queues=(), capacity=PLACES, units=PLACES * COST)
+        entry = Entry(at_ms=_now_ms(), by="test", facts=(fact,))
+        await bus.publish(Outgoing(subjects.log("agent", name), codec.encode(entry)))
+
+
+@asynccontextmanager
+async def _house(folder: Path, agents: int) -> AsyncIterator[tuple[list[Parts], Board]]:
+    """Bridges and agents at work."""
+    names = [f"agent{number:02}" for number in range(agents)]
+    broker = RealBroker(folder / "broker", names)
+    broker.start()
+    buses: list[Bus] = []
+    try:
+        buses.append(await broker.connect("board"))
+        await streams.ensure(buses[0], streams.StreamSettings())
+        await _enroll(buses[0], names)
+        bridges = [await _parts(broker, number) for number in range(1, ROUTERS + 1)]
+        buses += [one.outside.bus for one in bridges if isinstance(one.outside.bus, Bus)]
+        board = Board()
+        try:
+            async with asyncio.TaskGroup() as crew:
+                for one in bridges:
+                    await one.start(crew)
+                crew.create_task(_lead_for_ever(bridges))
+                crew.create_task(board.follow(buses[0]))
+                for number, name in enumerate(names):
+                    buses.append(await broker.connect_agent(name))
+                    crew.create_task(Hand(name, buses[-1], board, number).work())
+                yield bridges, board
+                raise _Over
+        except* _Over:
+            pass
+    finally:
+        for bus in buses:
+            await bus.close()
+        broker.kill()
+
+
+class _Over(Exception):
+    """Ends everybody's work."""
+
+
+async def _customers(bridges: list[Parts], board: Board, senders: int, waves: int) -> None:
+    """Everybody writes, and writes again when half of the earlier waves is done: cases are joined, reopened, and left alone."""
+    for wave in range(waves):
+        async with asyncio.TaskGroup() as crowd:
+            for who in range(senders):
+                crowd.create_task(bridges[who % len(bridges)].intake.store(_words(who, wave)))
+        done = (wave + 1) * senders // 2
+        await until(lambda done=done: board.facts["Closed"] >= done, bound_s=120.0, saying=lambda: str(board.facts))
+    await until(
+        lambda: len(board.cases) == senders and not board.open,
+        bound_s=120.0,
+        saying=lambda: f"{len(board.open)} of {len(board.cases)} are open: {board.facts}",
+    )
+
+
+def _words(who: int, wave: int) -> Envelope:
+    name = f"s{who}"
+    said = Said(sender=Address(address=name, name=name), words=Words(text=f"{name} {wave}", name=name, address=name))
+    return Envelope(native=f"{who}-{wave}", kind=KIND, channel=KIND, received_ms=_now_ms(), item=said)
+
+
+async def _race(folder: Path, senders: int, waves: int) -> None:
+    async with _house(folder, AGENTS) as (bridges, board):
+        began_s = time.monotonic()
+        await _customers(bridges, board, senders, waves)
+        took_s = time.monotonic() - began_s
+        races = sum(one.writer.races for one in bridges)
+        offered = [one.router.offered for one in bridges]
+    history = History(Counter(dict.fromkeys(board.asked, PLACES * COST)), lambda kind: COST)
+    for seq, subject, entry in board.log:
+        history.add(seq, subject, entry)
+    answers = Counter((call.verb, call.answer) for call in board.calls)
+    print(
+        f"{ROUTERS} routers, {AGENTS} agents, {senders} cases: {len(board.log)} entries and {len(board.calls)} answers in "
+        f"{took_s:.1f} s, {races} races lost; offers by router {offered}; facts {dict(board.facts)}; answers {dict(answers)}; "
+        f"most carried {max(history.most.values(), default=0) // COST} of {PLACES}"
+    )
+    assert sum(count > 0 for count in offered) > 1, "only one router ever won an offer: there was no race"
+    assert answers["accept", DONE] >= senders
+    assert history.broken == []
+    assert history.answers(board.calls) == []
+
+
+async def test_eight_leaders_and_twenty_agents_own_once_and_never_exceed_a_limit(tmp_path: Path) -> None:
+    await _race(tmp_path, senders=120, waves=2)
+
+
+@pytest.mark.faults
+async def test_eight_leaders_and_twenty_agents_through_a_long_day(tmp_path: Path) -> None:
+    await _race(tmp_path, senders=300, waves=6)
