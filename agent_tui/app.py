@@ -139,6 +139,7 @@ class OneWindow(App[None]):
         welcome = getattr(self.place.link, "welcome", None)
         if welcome is not None:
             self.place.dispositions = welcome.dispositions or self.place.dispositions
+            self.place.reasons = welcome.reasons or self.place.reasons
         if was.state != status.state:
             self._each("link_changed")
         else:

@@ -150,7 +150,7 @@ ACTIONS: tuple[Action, ...] = (
     _act("newline", "", "new line", "new line", "Write", WRITING, typing="ctrl+j", rank=40),
     _act("send_anyway", "", "send anyway", "send, although they wrote", "Write", ("stopped",), typing="ctrl+y", rank=1),
     _act("read_new", "", "read what is new", "read what is new", "Write", ("stopped",), typing="up", rank=2),
-    _act("presence", "b", "break", "break, or ready again", "You", READING, rank=25),
+    _act("presence", "b", "presence", "ready, busy, away", "You", READING, rank=25),
     _act(
         "monitor",
         "M",

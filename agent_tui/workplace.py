@@ -46,6 +46,8 @@ class Workplace:
     link: LinkLike | None = None
     status: LinkStatus = field(default_factory=lambda: LinkStatus(since_ms=0))
     dispositions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Of being away, as the house has them."""
 
     @property
     def is_up(self) -> bool:

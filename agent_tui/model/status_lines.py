@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from agent_tui.model import clock
+from agent_tui.model import presence as states
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Part, fitted
 from agent_tui.model.glyphs import Glyphs
@@ -31,18 +32,54 @@ def link_part(status: LinkStatus, now_ms: int, cells: int, glyphs: Glyphs) -> Pa
 
 
 def presence(me: Me, is_known: bool, cells: int, now_ms: int, glyphs: Glyphs) -> tuple[Run, ...]:
-    """`Maya ● ready 1:12:40`."""
+    """`Maya ● ready 1:12:40`, `Maya ✗ away lunch 4:10`, `Maya ◐ wrap-up 0:38`."""
     name = clean_line(me.name) or me.agent
     if cells < 160:
         name = name.split(" ")[0]
+    reason = clean_line(me.reason, 40) if me.state == "away" else ""
     if not is_known:
-        return (Run(f"{name} "), Run(f"{glyphs.waits} {me.state}", "mut"))
-    sign, role = (glyphs.ready, "ok") if me.state == "ready" else (glyphs.no, "mut")
-    if me.state == "off":
-        sign = glyphs.off
-    since = Run(f" {clock.long(now_ms - me.since_ms)}", "mut") if cells >= 100 and me.since_ms else Run("")
+        return (Run(f"{name} "), Run(f"{glyphs.waits} {states.word(me.state, reason)}", "mut"))
+    sign, role = states.look(me.state, glyphs)
     gap = "  " if cells >= 160 else " "
-    return (Run(name + gap), Run(sign, role), Run(f" {me.state}", "strong", "b"), since)
+    # Where there is little room the sign says that one is away, the word says why.
+    word = states.word(me.state, reason if cells < 100 else "")
+    more = f" {reason}" if reason and cells >= 100 else ""
+    span, span_role = _span(me, now_ms, cells)
+    return (Run(name + gap), Run(sign, role), Run(f" {word}", "strong", "b"), Run(more), Run(span, span_role))
+
+
+def _span(me: Me, now_ms: int, cells: int) -> tuple[str, str]:
+    """How long it has lasted; of wrap-up with an end, what is left of it, at every width."""
+    if me.state == "wrap_up" and me.until_ms is not None:
+        return f" {clock.long(max(0, me.until_ms - now_ms))}", "strong" if me.until_ms > now_ms else "near"
+    return (f" {clock.long(now_ms - me.since_ms)}" if cells >= 100 and me.since_ms else ""), "mut"
+
+
+def later(me: Me, is_known: bool, tz: tzinfo = UTC) -> tuple[Part, ...]:
+    """`back 14:30`, `then lunch`: what comes after the present state."""
+    found = []
+    if me.state == "away" and me.until_ms is not None:
+        found.append(Part((Run("back ", "mut"), Run(clock.at(me.until_ms, tz))), 3))
+    if me.next_state:
+        word = states.word(me.next_state, me.next_reason)
+        found.append(
+            Part((Run("then ", "mut"), Run(word, "strong" if is_known else "mut", "b" if is_known else "")), 1)
+        )
+    return tuple(found)
+
+
+def units_part(me: Me, cells: int, glyphs: Glyphs) -> tuple[Part, ...]:
+    """`load ▮▮▮▯▯ 60`: cost units over all channels, where there is room for it."""
+    if cells < 200 or me.capacity <= 0 or not me.load:
+        return ()
+    role = "near" if me.load >= me.capacity else "text"
+    return (Part((Run("load ", "mut"), Run(units(me.load, me.capacity, glyphs), role), Run(f" {me.load}", role)), 5),)
+
+
+def units(load: int, capacity: int, glyphs: Glyphs, cells: int = 5) -> str:
+    """Cost units as a bar of `cells`: anything at all is one cell, all cells are full only when it is full."""
+    used = load * cells // capacity if capacity > 0 else 0
+    return glyphs.load(max(1 if load > 0 else 0, min(cells, used)), cells)
 
 
 def load_part(word: str, used: int, places: int, cells: int, glyphs: Glyphs) -> Part:
@@ -79,8 +116,12 @@ def status_line(
     brand = (Part((Run("onewindow", "strong", "b"),), 1),) if cells >= 100 else ()
     left: tuple[Part, ...] = brand
     if me is not None:
-        left = (*left, Part(presence(me, is_known, cells, now_ms, glyphs)))
-        left = (*left, *(load_part(word, used, places, cells, glyphs) for word, used, places in me.loads))
+        left = (*left, Part(presence(me, is_known, cells, now_ms, glyphs)), *later(me, is_known, tz))
+        left = (
+            *left,
+            *units_part(me, cells, glyphs),
+            *(load_part(word, used, places, cells, glyphs) for word, used, places in me.loads),
+        )
         left = (*left, *_set_apart(queue_part(counts, is_known, now_ms, cells)))
     words = clock.at_second(now_ms, tz) if cells >= 160 else clock.at(now_ms, tz)
     right = (link_part(status, now_ms, cells, glyphs), Part((Run(words),)))

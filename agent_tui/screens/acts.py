@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent_tui.model import clock, deeds
 from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
-from agent_tui.screens import asking, looking
+from agent_tui.screens import asking, being, looking
 from agent_tui.screens.writing_desk import DISK_FULL
 from broker_bridge.contract.commands import Act, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
@@ -263,7 +263,7 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "open_item": asking.open_item,
     "save_file": asking.save_item,
     "raw": asking.raw,
-    "presence": asking.presence,
+    "presence": being.choose,
     "help": asking.help_,
     "command": asking.command,
     "quit": asking.quit_,

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent_tui.model import deeds
+from agent_tui.model.packet_lines import Kept
 from agent_tui.screens import files, looking
-from broker_bridge.contract.commands import Note, Presence, Refusal, Reply
+from broker_bridge.contract.commands import Note, Reply
 from broker_bridge.contract.views import Row
 
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
-
-REASONS = (("break", ""), ("lunch", ""), ("meeting", ""), ("training", ""))
 
 
 def _allowed(screen: Workstation, verb: str) -> Row | None:
@@ -25,19 +24,41 @@ def _allowed(screen: Workstation, verb: str) -> Row | None:
 
 
 def transfer(screen: Workstation) -> None:
-    """To a colleague or a queue, with a note."""
+    """To a colleague, a queue or a skill, with what goes along."""
     row = _allowed(screen, "transfer")
     if row is None:
         return
     from agent_tui.screens.transfer import Transferring, Whom
 
+    opened = screen.reading.opened
+    seen = opened.newest_seq if opened is not None and opened.conv == row.conv else 0
+
     def given(whom: Whom | None) -> None:
         from agent_tui.screens import acts
 
         if whom is not None:
-            acts.post(screen, deeds.transfer(acts.new_id(screen), row, whom.kind, whom.id, whom.note))
+            acts.post(
+                screen,
+                deeds.transfer(
+                    acts.new_id(screen),
+                    row,
+                    whom.kind,
+                    whom.id,
+                    whom.note,
+                    skills=whom.skills,
+                    packet=whom.packet,
+                    ask_first=whom.ask_first,
+                    seen=seen or whom.seen,
+                ),
+            )
 
-    screen.app.push_screen(Transferring(screen.place, row), given)
+    def keep(kept: Kept) -> None:
+        screen.handovers.pop(row.conv, None)
+        if not kept.is_empty:
+            screen.handovers[row.conv] = kept
+            screen.say("What you wrote for this transfer is kept for the next time.")
+
+    screen.app.push_screen(Transferring(screen.place, row, kept=screen.handovers.get(row.conv), keep=keep), given)
 
 
 def close(screen: Workstation, *, and_next: bool = False) -> None:
@@ -180,30 +201,6 @@ def raw(screen: Workstation) -> None:
         screen.say("Nothing raw is kept of this.")
         return
     files.whole(screen, item, raw=True)
-
-
-def presence(screen: Workstation) -> None:
-    """Away with a reason, or ready again."""
-    me = screen.place.state.me
-    if me is not None and me.state != "ready":
-        screen.run_worker(_be(screen, Presence(state="ready")), group="presence", exclusive=True)
-        return
-    from agent_tui.screens.choose import Choose
-
-    def given(place: int | None) -> None:
-        if place is not None:
-            wish = Presence(state="away", reason=REASONS[place][0])
-            screen.run_worker(_be(screen, wish), group="presence", exclusive=True)
-
-    screen.app.push_screen(Choose(screen.place, "Away, because of", REASONS), given)
-
-
-async def _be(screen: Workstation, wish: Presence) -> None:
-    answer = await screen.place.ask(wish)
-    if answer is None:
-        screen.say("Without a link nobody can be told: you stay as you are.")
-    elif isinstance(answer, Refusal):
-        screen.say(answer.sentence)
 
 
 def help_(screen: Workstation) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from agent_tui.model import presence
 from agent_tui.model.cells import wrap
 from agent_tui.model.frame import Key
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import BLANK, Line, Run, line
 from broker_bridge.contract.views import Counts, Me
+
+NOT_OFFERED = "Nothing is offered to you meanwhile."
+_OFFERED = {
+    "away": "Nothing is offered to you while you are away.",
+    "transfer_only": "Only what colleagues give you is offered.",
+    "wrap_up": "The next one is offered when the outcome is written.",
+}
 
 
 def inbox_lines(
@@ -31,7 +39,9 @@ def _why(view: str, counts: Counts, me: Me | None, is_up: bool) -> tuple[str, st
     if view == "queue":
         return "Nobody waits in the queue.", "New conversations come here when nobody is free for them."
     if me is not None and me.state != "ready":
-        return "You are away.", "Nothing is offered to you while you are away."
+        word = presence.word(me.state, me.reason)
+        is_away = me.state == "away"
+        return f"You are {f'away: {word}' if is_away and me.reason else word}.", _OFFERED.get(me.state, NOT_OFFERED)
     if counts.queue:
         return "Nothing waits for you.", f"{counts.queue} wait in the queue. The next one for you is offered by itself."
     return "Nothing waits for you.", "Nobody waits in the queue. The next one for you is offered by itself."

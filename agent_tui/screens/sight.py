@@ -67,7 +67,7 @@ class Sight:
         inbox.show_rows(source)
         hints: tuple[Line, ...] = ()
         if not self._screen.listing.has_work():
-            helpful = {"view_queue": "look at the queue", "search": "find a customer", "presence": "break, or ready"}
+            helpful = {"view_queue": "look at the queue", "search": "find a customer", "presence": "ready, or away"}
             keys = tuple(Key(self._screen.keys.shown(name), words) for name, words in helpful.items())
             hints = empty.inbox_lines(
                 self._screen.listing.view,

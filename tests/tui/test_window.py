@@ -410,15 +410,6 @@ async def test_the_next_channel_is_in_the_reply(tmp_path: Path) -> None:
         assert (await it.posted(c.Reply)).channel == "support-mail"
 
 
-async def test_presence_with_a_reason(tmp_path: Path) -> None:
-    async with desk(tmp_path) as it:
-        await it.press("b")
-        await until(lambda: isinstance(it.app.screen, Dialog))
-        await it.press("2")
-        asked = await until(lambda: next((one for one in it.fake.asked if isinstance(one, c.Presence)), None))
-        assert (asked.state, asked.reason) == ("away", "lunch")
-
-
 async def test_older_pages_come_when_the_top_is_reached(tmp_path: Path) -> None:
     async with desk(tmp_path, size=(80, 24)) as it:
         newest = replaced(scenes.ANNA_PAGE, has_more=True, items=scenes.ANNA_ITEMS[5:])

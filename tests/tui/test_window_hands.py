@@ -67,7 +67,7 @@ async def test_the_key_line_says_whom_a_key_accepts(tmp_path: Path) -> None:
 
 async def test_with_nothing_open_the_key_line_has_no_key_for_a_conversation(tmp_path: Path) -> None:
     async with desk(tmp_path, rows=()) as it:
-        await until(lambda: "break" in key_line(it))
+        await until(lambda: "presence" in key_line(it))
         shown = key_line(it)
         assert not [word for word in ("open", "save", "unfold", "raw", "why", "profile") if word in shown]
 
