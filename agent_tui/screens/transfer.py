@@ -1,102 +1,141 @@
-"""Transfer to a colleague or a queue, with a note that goes along.
+"""Transfer to a colleague, a queue or whoever has a skill, with what goes along.
 
-The law: it stays yours until somebody accepts; the list shows who can take it now, who has room, who is away.
+The law: it opens at once and can be typed into before anything has arrived; who cannot take it now is found all the same, and
+a sentence says what choosing them does. Asking first keeps the case here until they say yes and it is handed over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
-from agent_tui.model import clock
-from agent_tui.model.cells import cut, fit, pad_left
+from agent_tui.model import target_lines, targets
+from agent_tui.model.cells import pad_left
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part
-from agent_tui.model.runs import BLANK, Line, Run, line
+from agent_tui.model.packet_lines import Kept
+from agent_tui.model.runs import Run, line
+from agent_tui.model.target_lines import About
+from agent_tui.model.targets import Outlook, Targets
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens import titles
 from agent_tui.screens.dialog import Choices, Listed, field
+from agent_tui.screens.handover import Field, Handing, Ways
 from agent_tui.workplace import Workplace
-from broker_bridge.contract.commands import Directory
-from broker_bridge.contract.views import Colleague, DirectoryView, QueueView, Row
+from broker_bridge.contract.commands import Directory, Handover
+from broker_bridge.contract.policy import Skill
+from broker_bridge.contract.views import DirectoryView, HandoverView, Row
+from broker_bridge.contract.words import Packet
 
-ORDER = {"ready": 0, "silent": 1, "away": 2, "off": 3}
+WIDE = 100
+"""Columns from which both sides are in sight."""
 
 
 class Whom(NamedTuple):
+    """What was chosen, as `deeds.transfer` takes it."""
+
     kind: str
-    """`agent` or `queue`."""
+    """`agent`, `queue` or `skills`."""
     id: str
     note: str
+    skills: tuple[Skill, ...] = ()
+    packet: Packet | None = None
+    ask_first: bool = False
+    seen: int = 0
+    """How far the bridge's packet had read; 0 = it had not come."""
 
 
 class Transferring(Listed[Whom | None]):
-    """Left whom, right what is said to them; under 100 columns the right side is a page by `tab`."""
+    """Left whom, right what goes along; under 100 columns the right side is a page by `tab`."""
 
     is_typed = True
     columns = 98
     rows = 25
+    CSS = """
+    Transferring .part { height: 1; }
+    Transferring Field, Transferring Field:focus { margin: 0; width: 1fr; }
+    Transferring #say { height: 1fr; }
+    """
 
-    def __init__(self, place: Workplace, row: Row) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        row: Row,
+        *,
+        kept: Kept | None = None,
+        keep: Callable[[Kept], None] | None = None,
+        is_forced: bool = False,
+    ) -> None:
+        """`kept`: what was typed the last time; `keep` is told what to keep. `is_forced`: a supervisor gives it to an agent."""
         super().__init__(place)
         self._row = row
+        self._kept = kept or Kept()
+        self._keep = keep
+        self._is_forced = is_forced
         self._known = DirectoryView()
         self._is_known = False
         self._is_asked = False
-        self._count = 0
+        self._found = Targets()
 
     def content(self) -> ComposeResult:
         with Horizontal():
             with Vertical(id="whom"):
                 with Horizontal(classes="field"):
-                    yield field(f"to {self.place.glyphs.prompt} ", id="find", placeholder="name or queue")
+                    hint = "name" if self._is_forced else "name, queue or skill"
+                    yield field(f"to {self.place.glyphs.prompt} ", id="find", placeholder=hint)
                     count = Painted(ground="bar", id="found")
-                    count.styles.width = 10
+                    count.styles.width = 12
                     yield count
                 yield Painted(ground="bar", id="under")
                 yield LineList(ground="bar", id="people")
+                yield Painted(ground="bar", id="warned")
             yield Hairline(ground="bar", id="between")
-            with Vertical(id="say"):
-                yield Painted(ground="bar", id="along")
-                words = TextArea(
-                    id="words", soft_wrap=True, tab_behavior="focus", compact=True, highlight_cursor_line=False
-                )
-                words.cursor_blink = False
-                yield words
+            yield Handing(self.place, self._kept)
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.app.size.width < WIDE
 
     @property
     def _left(self) -> int:
         """Cells of the side where it is chosen whom to ask."""
-        return self.cells if self.app.size.width < 100 else self.cells * 54 // 100
+        return self.cells if self._is_narrow else self.cells * 54 // 100
+
+    @property
+    def handing(self) -> Handing:
+        return self.query_one(Handing)
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#find", Input).focus()
         self.fill()
-        self.run_worker(self._fetch(), exclusive=True)
+        self.run_worker(self._fetch(), group="directory", exclusive=True)
+        self.run_worker(self._fetch_packet(), group="packet", exclusive=True)
 
     def lay_out(self) -> None:
         super().lay_out()
-        narrow = self.app.size.width < 100
-        whom, say = self.query_one("#whom"), self.query_one("#say")
-        whom.styles.width = "1fr" if narrow else self._left
-        say.styles.width = "1fr"
-        self.query_one("#between").display = not narrow
-        self._turn(narrow and isinstance(self.focused, TextArea))
+        self.query_one("#whom").styles.width = "1fr" if self._is_narrow else self._left
+        self.handing.styles.width = "1fr"
+        self.query_one("#between").display = not self._is_narrow
+        self.query_one("#warned").display = self._is_narrow
+        self._turn(self._is_on_right())
         under = line(Run("  "), Run(self.place.glyphs.rule * max(0, self._left - 4), "rule"), ground="bar")
         self.query_one("#under", Painted).show(under)
-        self._show_along()
+        self.fill()
 
-    def _turn(self, to_words: bool) -> None:
+    def _is_on_right(self) -> bool:
+        return self.focused is not None and self.focused in self.handing.stops()
+
+    def _turn(self, to_right: bool) -> None:
         """Under 100 columns one side at a time."""
-        narrow = self.app.size.width < 100
-        self.query_one("#whom").display = not narrow or not to_words
-        self.query_one("#say").display = not narrow or to_words
+        self.query_one("#whom").display = not self._is_narrow or not to_right
+        self.handing.display = not self._is_narrow or to_right
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
@@ -105,155 +144,153 @@ class Transferring(Listed[Whom | None]):
         self._is_asked = True
         self.fill()
 
-    def fill(self) -> None:
-        """The people and queues that have what was typed in their names."""
-        if not self.is_here or not self.query("#find") or not self.query("#found"):
-            # Left already, or on the way out: its widgets go one by one.
+    async def _fetch_packet(self) -> None:
+        answer = await self.place.ask(Handover(conversation=self._row.conv))
+        if self.is_here and self.query(Handing):
+            self.handing.arrived(answer if isinstance(answer, HandoverView) else None)
+
+    def fill(self, *, is_typed: bool = False) -> None:
+        """All that have what was typed; `is_typed`: other words, so the best is chosen again."""
+        if not self.is_here or not self.query("#find") or not self.query("#found") or not self.query("#outlook"):
+            # Left already, or on the way in or out: its widgets come and go one by one.
             return
-        typed = self.query_one("#find", Input).value.casefold().strip()
+        typed = self.query_one("#find", Input).value
         me = self.place.state.me.agent if self.place.state.me is not None else ""
+        word = clean_line(self._row.channel)
+        found = targets.find(self._known, typed, me, word)
+        self._found = Targets(found.agents) if self._is_forced else found
         names = {queue.queue: queue.name for queue in self._known.queues}
-        people = sorted(
-            (one for one in self._known.agents if one.agent != me and one.state != "off" and _has(typed, one, names)),
-            key=lambda one: (ORDER.get(one.state, 4), one.load / max(1, one.capacity), one.name),
-        )
-        queues = [one for one in self._known.queues if typed in one.name.casefold()]
-        lines: list[tuple[tuple[str, str] | None, Line]] = []
-        if people:
-            lines.append((None, _title("agents")))
-            lines.extend((("agent", one.agent), self._person(one, names)) for one in people)
-        if queues:
-            lines.extend([(None, BLANK._replace(ground="bar"))] if lines else [])
-            lines.append((None, _title("queues")))
-            lines.extend((("queue", one.queue), self._queue(one)) for one in queues)
-        self._count = len(people) + len(queues)
-        count = f"{self._count} found" if self._is_known else ""
-        self.query_one("#found", Painted).show(line(Run(pad_left(count, 8), "mut"), ground="bar"))
+        about = About(self._left, word, typed, self._row.viewers, names, self.place.at())
+        lines = target_lines.listed(self._found, about)
+        count = f"{self._found.count} found" if self._is_known else ""
+        self.query_one("#found", Painted).show(line(Run(pad_left(count, 11), "mut"), ground="bar"))
         if not lines:
             lines = [(None, line(Run(f"  {self._why_nobody()}", "mut", "i"), ground="bar"))]
-        rev = hash((tuple(people), tuple(queues), self.cells, self._is_asked, self.place.now_ms() // 1000))
-        self.list_of().show(Choices(lines, self.place.glyphs, rev=rev))
-        self.show_title()
-        self._show_along()
+        rev = hash((tuple(lines), self.cells))
+        self.list_of().show(Choices(lines, self.place.glyphs, rev=rev), from_start=is_typed)
+        self._show_target()
 
     def _why_nobody(self) -> str:
         if self._is_known:
-            return "Nobody has this name or works for such a queue."
+            return "Nobody and no queue or skill has these words."
         if self._is_asked:
             return "Without a link it is not known who is there."
         return f"{self.place.glyphs.waits} asking who is there"
 
-    def _person(self, one: Colleague, names: dict[str, str]) -> Line:
-        glyphs = self.place.glyphs
-        sign, role = {"ready": (glyphs.ready, "ok"), "silent": (glyphs.waits, "near"), "away": (glyphs.no, "mut")}.get(
-            one.state, (glyphs.off, "mut")
-        )
-        state = one.reason or one.state
-        load = f"{glyphs.load(min(one.load, 8), min(one.capacity, 8))} {one.load}/{one.capacity}"
-        queues = ", ".join(clean_line(names.get(queue, queue)) for queue in one.queues)
-        return line(
-            Run(" "),
-            Run(sign, role),
-            Run(" "),
-            Run(fit(clean_line(one.name), 18) + " ", "strong" if one.state == "ready" else "mut"),
-            Run(fit(clean_line(state), 9) + " ", "mut"),
-            Run(fit(load, 9 if one.capacity < 5 else 13) + " "),
-            Run(cut(queues, max(0, self._left - 44 - (0 if one.capacity < 5 else 4)), glyphs.dots), "mut"),
-            ground="bar",
-        )
+    def _show_target(self) -> None:
+        """Everything that depends on whom the cursor is on."""
+        target, outlook = self._target(), self._outlook()
+        only = ""
+        if self._is_forced:
+            only = "without asking"
+        elif target is not None and target[0] != "agent":
+            only = "it leaves you at once"
+        elif self._row.state not in ("mine", "consult"):
+            only = "no talk before"
+        self.handing.ways.offer(only)
+        right = self.cells if self._is_narrow else self.cells - self._left - 1
+        self.handing.show_target(self._first(), outlook.sentence, right)
+        words = outlook.sentence if self._is_narrow else ""
+        self.query_one("#warned", Painted).show(line(Run("  "), Run(words, "near"), ground="bar"))
+        self.show_title()
 
-    def _queue(self, one: QueueView) -> Line:
-        glyphs, now_ms = self.place.glyphs, self.place.now_ms()
-        oldest = clock.minutes(now_ms - one.oldest_ms) if one.oldest_ms is not None else "0:00"
-        level = f"SL {round(one.service_level * 100)} %" if one.service_level is not None else ""
-        return line(
-            Run(f" {glyphs.queue} "),
-            Run(fit(clean_line(one.name), max(10, min(24, self._left - 37)), glyphs.dots) + " "),
-            Run(fit(f"{one.waiting} wait", 9) + " ", "mut"),
-            Run(glyphs.sparkline(tuple(float(n) for n in one.arrivals[-5:])) + " "),
-            Run(pad_left(oldest, 5) + " "),
-            Run(cut(level, max(0, self._left - 44), glyphs.dots), "mut"),
-            ground="bar",
-        )
-
-    def _show_along(self) -> None:
-        row = self._row
-        first = f"Say to {self._whom().split(' ')[0]}" if self._whom() else "A note"
-        facts = [("from", clean_line(row.name)), ("channel", clean_line(row.channel)), ("last", clean_line(row.text))]
-        width = max(10, (self.cells - self._left if self.app.size.width >= 100 else self.cells) - 14)
-        along = [line(Run("  "), Run("Goes along", "mut", "b"), ground="bar")]
-        along += [
-            line(Run("  "), Run(fit(label, 9), "mut"), Run(fit(value, width)), ground="bar")
-            for label, value in facts
-            if value
-        ]
-        along += [BLANK._replace(ground="bar"), line(Run("  "), Run(first, "mut", "b"), ground="bar")]
-        shown = self.query_one("#along", Painted)
-        shown.styles.height = len(along)
-        shown.show(*along)
-
-    def _whom(self) -> str:
+    def _target(self) -> tuple[str, str] | None:
         key = self.list_of().cursor
-        if not isinstance(key, tuple):
-            return ""
-        people = {("agent", one.agent): one.name for one in self._known.agents}
-        queues = {("queue", one.queue): one.name for one in self._known.queues}
-        return clean_line((people | queues).get((str(key[0]), str(key[1])), ""))
+        return (str(key[0]), str(key[1])) if isinstance(key, tuple) else None
+
+    def _called(self) -> str:
+        """Of the target, as it is called."""
+        target = self._target()
+        known = {("agent", one.agent): one.name for one in self._found.agents}
+        known |= {("queue", one.queue): one.name for one in self._found.queues}
+        return clean_line(known.get(target, target[1]), 60) if target is not None else ""
+
+    def _first(self) -> str:
+        """An agent's first name; else the whole name."""
+        target = self._target()
+        return self._called().split(" ")[0] if target is not None and target[0] == "agent" else self._called()
+
+    def _outlook(self) -> Outlook:
+        target = self._target()
+        if target is None:
+            return Outlook("")
+        if self._is_forced:
+            return targets.GIVEN
+        agent = next((one for one in self._found.agents if ("agent", one.agent) == target), None)
+        if agent is not None:
+            return targets.outlook(agent, clean_line(self._row.channel), self.place.now_ms(), self.place.tz)
+        queue = next((one for one in self._found.queues if ("queue", one.queue) == target), None)
+        if queue is not None:
+            return targets.queue_outlook(queue)
+        skills = next((one for one in self._found.skills if ("skills", one.words) == target), None)
+        return targets.skills_outlook(skills) if skills is not None else targets.LEAVES
 
     def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-        return titles.about("Transfer", self._row, self.place.at())
+        return titles.about("Assign" if self._is_forced else "Transfer", self._row, self.place.at())
 
     def shown_keys(self) -> tuple[tuple[Key, ...], str]:
-        name = self._whom().split(" ")[0]
-        return (
-            Key("⏎", f"ask {name}" if name else "ask"),
-            Key("tab", "next field", 2),
-            Key("esc", "back", 1),
-        ), self._hint()
-
-    def _hint(self) -> str:
-        key = self.list_of().cursor
-        return "stays yours until accepted" if isinstance(key, tuple) and key[0] == "agent" else "leaves you at once"
+        is_asking = bool(self.query(Ways)) and not self.handing.ways.is_hand_over
+        name = self._first()
+        verb = "assign" if self._is_forced else "ask" if is_asking else "hand over"
+        target = self._target()
+        is_named = target is not None and target[0] == "agent" and (is_asking or self._is_forced)
+        keys = [Key("⏎", f"{verb} {name}" if is_named else verb), Key("tab", "next field", 3)]
+        if is_asking:
+            keys.append(Key("^b", "hand over", 2))
+        return (*keys, Key("esc", "back", 1)), self._outlook().hint
 
     @on(LineList.Moved)
+    @on(Ways.Chosen)
     def _moved(self) -> None:
-        self.show_title()
-        self._show_along()
+        self._show_target()
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        self.fill()
+        self.fill(is_typed=True)
 
     @on(Input.Submitted)
     @on(LineList.Picked)
+    @on(Field.Given)
     def _submitted(self) -> None:
         self._give()
 
     async def on_key(self, event: events.Key) -> None:
-        if event.key == "alt+enter" or (event.key == "ctrl+n" and isinstance(self.focused, TextArea)):
-            event.stop()
-            self._give()
-            return
-        if event.key == "tab" and self.app.size.width < 100:
+        on_right = self._is_on_right()
+        if event.key in ("tab", "shift+tab"):
             event.stop()
             event.prevent_default()
-            to_words = not isinstance(self.focused, TextArea)
-            self._turn(to_words)
-            (self.query_one("#words") if to_words else self.query_one("#find")).focus()
-            return
-        if not isinstance(self.focused, TextArea):
+            self._step(1 if event.key == "tab" else -1)
+        elif event.key == "ctrl+b":
+            event.stop()
+            self._give(is_hand_over=True)
+        elif event.key == "alt+enter" or (event.key == "enter" and isinstance(self.focused, Ways)):
+            event.stop()
+            self._give()
+        elif not on_right:
             await super().on_key(event)
 
-    def _give(self) -> None:
-        key = self.list_of().cursor
-        if isinstance(key, tuple):
-            self.dismiss(Whom(str(key[0]), str(key[1]), self.query_one("#words", TextArea).text.strip()))
+    def _step(self, by: int) -> None:
+        """To the next field; under 100 columns that turns the page."""
+        stops = [self.query_one("#find"), *self.handing.stops()]
+        place = stops.index(self.focused) if self.focused in stops else 0
+        stop = stops[(place + by) % len(stops)]
+        self._turn(stop is not stops[0])
+        stop.focus()
+        self.handing.call_after_refresh(self.handing.fit)
 
+    def _give(self, *, is_hand_over: bool = False) -> None:
+        target = self._target()
+        if target is None:
+            return
+        skills = next((one.skills for one in self._found.skills if ("skills", one.words) == target), ())
+        ask_first = not is_hand_over and not self.handing.ways.is_hand_over
+        whom = Whom(*target, self.handing.note, skills, self.handing.packet(), ask_first, self.handing.seen)
+        if self._keep is not None:
+            self._keep(Kept())
+        self.dismiss(whom)
 
-def _has(typed: str, one: Colleague, names: dict[str, str]) -> bool:
-    words = [one.name, *(names.get(queue, queue) for queue in one.queues)]
-    return any(typed in word.casefold() for word in words)
-
-
-def _title(words: str) -> Line:
-    return line(Run("   "), Run(words, "mut", "b"), ground="bar")
+    def action_leave(self) -> None:
+        """Nothing is given away; what was typed is kept."""
+        if self._keep is not None:
+            self._keep(self.handing.kept())
+        super().action_leave()

@@ -16,6 +16,7 @@ from textual.timer import Timer
 
 from agent_tui.keys import KeyTable, Place
 from agent_tui.model import grid as grids
+from agent_tui.model.packet_lines import Kept
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.composer import Composer
 from agent_tui.panes.inbox import InboxPane
@@ -62,6 +63,8 @@ class Workstation(Screen[None]):
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
+        self.handovers: dict[str, Kept] = {}
+        """What was typed into a transfer that was left, by conversation."""
         self.last_disposition = ""
         """What `close+next` uses."""
         self.notice = ""

@@ -1,0 +1,159 @@
+"""The list of a transfer as lines: agents, queues and skills, each with its state and how full it is.
+
+The law: the same columns at every size; the words at the right end are cut, never the name's state or the load.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agent_tui.model import clock, targets
+from agent_tui.model.cells import cut, fit, pad_left, width
+from agent_tui.model.clean import clean_line
+from agent_tui.model.glyphs import Glyphs
+from agent_tui.model.rows import Moment as Instant
+from agent_tui.model.runs import BLANK, Line, Run, line
+from agent_tui.model.targets import Needed, Targets
+from broker_bridge.contract.views import Colleague, QueueView
+
+NAME_CELLS = 18
+STATE_CELLS = 8
+MOST_BAR = 6
+"""Places drawn one by one; more are drawn as four steps."""
+_AT = 3 + NAME_CELLS + 1 + STATE_CELLS + 1
+"""Where the load begins."""
+
+
+class About(NamedTuple):
+    """What the lines depend on beside what was found."""
+
+    cells: int
+    word: str
+    """Channel word of the case."""
+    typed: str
+    viewers: tuple[str, ...]
+    names: dict[str, str]
+    """Queue's id -> name."""
+    at: Instant
+
+
+Key = tuple[str, str]
+"""Kind (`agent`, `queue`, `skills`) and id, or the words of the skills."""
+
+
+def listed(found: Targets, about: About) -> list[tuple[Key | None, Line]]:
+    """Every line of the list; a head has no key."""
+    lines: list[tuple[Key | None, Line]] = []
+    groups: tuple[tuple[str, list[tuple[Key | None, Line]]], ...] = (
+        ("agents", [(("agent", one.agent), person(one, about)) for one in found.agents]),
+        ("queues", [(("queue", one.queue), queue(one, about)) for one in found.queues]),
+        ("skills", [(("skills", one.words), skills(one, about)) for one in found.skills]),
+    )
+    for title, rows in groups:
+        if rows:
+            lines.extend([(None, BLANK._replace(ground="bar"))] if lines else [])
+            lines.append((None, line(Run("   "), Run(title, "mut", "b"), ground="bar")))
+            lines.extend(rows)
+    return lines
+
+
+def person(one: Colleague, about: About) -> Line:
+    """`● Priya Rao   ready   ▮▯▯▯ 1/4   cards, fees`."""
+    at = about.at
+    sign, role = presence(one.state, at.glyphs)
+    is_here = one.state not in ("away", "off", "silent")
+    name_role, flags = ("strong", "b") if one.state == "ready" else ("text" if is_here else "mut", "")
+    taken, room = targets.places(one, about.word)
+    if one.state == "away" and one.until_ms is not None:
+        load, load_role = f"back {clock.until(one.until_ms, at.now_ms, at.tz)}", "text"
+    elif one.state == "off":
+        load, load_role = "", "mut"
+    else:
+        load, load_role = bar(taken, room, at.glyphs), "text" if is_here else "mut"
+    right = _right(one, about)
+    left = (
+        Run(" "),
+        Run(sign, role),
+        Run(" "),
+        Run(fit(clean_line(one.name) or clean_line(one.agent), NAME_CELLS, at.glyphs.dots) + " ", name_role, flags),
+        Run(fit(targets.state_word(one), STATE_CELLS, at.glyphs.dots) + " ", "mut"),
+        Run(load, load_role),
+    )
+    return _ended(left, right, about, _AT + width(load), "near" if right == "full" else "mut")
+
+
+def queue(one: QueueView, about: About) -> Line:
+    """`≡ cards › fees   3 wait   ▁▂▃▄ 2:14   SL 91 %`; a closed one says when it opens."""
+    at = about.at
+    name = Run(fit(clean_line(one.name) or clean_line(one.queue), NAME_CELLS, at.glyphs.dots) + " ",
+               "text" if one.is_open else "mut")  # fmt: skip
+    sign = Run(f" {at.glyphs.queue} ", "text" if one.is_open else "mut")
+    if not one.is_open:
+        opens = cut(clean_line(one.hours, 40), max(0, about.cells - _AT - 1), at.glyphs.dots)
+        return line(sign, name, Run(fit("closed", STATE_CELLS) + " ", "mut"), Run(opens), ground="bar")
+    oldest = clock.minutes(at.now_ms - one.oldest_ms) if one.oldest_ms is not None else "0:00"
+    shape = at.glyphs.sparkline(tuple(float(number) for number in one.arrivals[-5:]))
+    level = f"SL {round(one.service_level * 100)} %" if one.service_level is not None else ""
+    left = (
+        sign,
+        name,
+        Run(fit(f"{one.waiting} wait", STATE_CELLS) + " ", "mut"),
+        Run(f"{shape:<5} {oldest}"),
+    )
+    return _ended(left, level, about, _AT + 6 + width(oldest), "mut")
+
+
+def skills(one: Needed, about: About) -> Line:
+    """`# swedish + fees   2 ready   least: Jonas   3/4`."""
+    at = about.at
+    load = f"{one.load}/{one.places}" if one.places else ""
+    least = f"least: {clean_line(one.least, 60).split(' ')[0]}" if one.least else "nobody ready has it"
+    room = max(0, about.cells - _AT - width(load) - 2)
+    left = (
+        Run(f" {at.glyphs.skill} ", "text"),
+        Run(fit(clean_line(one.words), NAME_CELLS, at.glyphs.dots) + " ", "text" if one.ready else "mut"),
+        Run(fit(f"{one.ready} ready", STATE_CELLS) + " ", "mut"),
+        Run(cut(least, room, at.glyphs.dots), "text" if one.ready else "mut"),
+    )
+    return _ended(left, load, about, _AT + width(cut(least, room, at.glyphs.dots)), "mut")
+
+
+def presence(state: str, glyphs: Glyphs) -> tuple[str, str]:
+    """Sign and role of an agent's state."""
+    return {
+        "ready": (glyphs.ready, "ok"),
+        "wrap_up": (glyphs.wrap_up, "near"),
+        "silent": (glyphs.waits, "near"),
+        "away": (glyphs.no, "mut"),
+    }.get(state, (glyphs.off, "mut"))
+
+
+def bar(taken: int, room: int, glyphs: Glyphs) -> str:
+    """`▮▯▯▯ 1/4`; four steps where there are many places."""
+    if not room:
+        return ""
+    shown = (taken, room) if room <= MOST_BAR else (min(4, -(-taken * 4 // room)), 4)
+    return f"{glyphs.load(*shown)} {taken}/{room}"
+
+
+def _right(one: Colleague, about: About) -> str:
+    """What else matters: reads this case, full, skills and queues; what was typed goes first."""
+    name = clean_line(one.name, 60)
+    if any(clean_line(viewer, 60) in (name, name.split(" ")[0]) for viewer in about.viewers):
+        return "reads this"
+    if one.state == "ready" and targets.is_full(one, about.word):
+        return "full"
+    if one.state == "transfer_only":
+        return "only transfers"
+    typed = targets.folded(about.typed).replace("+", " ").split()
+    able = [clean_line(s.name, 40) + (f" {s.level}" if s.level > 1 else "") for s in one.skills]
+    able += [clean_line(about.names.get(name, name), 40) for name in one.queues]
+    able.sort(key=lambda word: not any(part in targets.folded(word) for part in typed))
+    return ", ".join(able)
+
+
+def _ended(left: tuple[Run, ...], right: str, about: About, used: int, role: str) -> Line:
+    """`left`, and `right` as far as it fits at the end, one cell before the edge."""
+    room = about.cells - used - 3
+    shown = cut(right, room, about.at.glyphs.dots) if room > 2 else ""
+    return line(*left, Run(pad_left(shown, about.cells - used - 1), role), ground="bar")
