@@ -25,12 +25,12 @@ from broker_bridge.daemon.clerk import Dead
 from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.ledger import Ledger
-from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.simulation.fakebus import FakeBus
 from broker_bridge.daemon.simulation.house import LANES, NAMED, SITE_KEY
 from broker_bridge.daemon.simulation.loop import Process
 from broker_bridge.daemon.simulation.provider import CHANNELS
+from broker_bridge.daemon.simulation.shelf import ShelfModel
 from broker_bridge.daemon.states import CONV, KINDS, States
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def _gather(world: World) -> Evidence:
     for agent, conversation in world.books.drafts:
         draft = await drafts.load(agent, conversation)
         evidence.drafts[f"{agent}.{conversation}"] = draft.text if draft else ""
-    model = ReadModel(None)
+    model = ShelfModel()
     model.begin_with(await bus.stream_created("LOG"))
     states = States(model, sealer, bus)
     await Follower(model, states, sealer, NAMED).apply(tuple(log.messages.values()))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from broker_bridge.daemon.simulation.fakeserver import Durable, Message, Server, checked
-from broker_bridge.daemon.simulation.loop import NOBODY, Process, SimLoop
+from broker_bridge.daemon.simulation.fakeserver import Durable, Message, Server, Stream, checked
+from broker_bridge.daemon.simulation.loop import NOBODY, Call, Process, SimLoop
 from broker_bridge.daemon.verbs import BusStats, Verbs
 from broker_bridge.daemon.wire import (
     Arrived,
@@ -70,8 +70,9 @@ class Sky:
     """Messages that were stored when nobody waited for the answer any more."""
 
     def latency(self) -> float:
-        took_s = self.weather.latency_s * (0.2 + self.random.random())
-        return took_s * (1 + 99 * self.random.random()) if self.random.random() < self.weather.slow else took_s
+        draw, weather = self.random.random, self.weather
+        took_s = weather.latency_s * (0.2 + draw())
+        return took_s * (1 + 99 * draw()) if weather.slow and draw() < weather.slow else took_s
 
     def go_down(self) -> None:
         """The server is stopped: every connection is lost."""
@@ -192,9 +193,11 @@ class FakeBus(Verbs):
         self._stalled_until = 0.0
         self._last_out = 0.0
         self._last_in = 0.0
-        self._on_way: deque[_Way] = deque()
+        self._on_way: deque[tuple[float, Callable[[], None]]] = deque()
+        self._coming: list[Callable[[], None]] | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._callbacks: list[Callable[[], None]] = []
+        self._hearing: list[Callable[[], None]] = []
         sky.connections.append(self)
         if sky.is_down:
             self._is_up = False
@@ -212,12 +215,11 @@ class FakeBus(Verbs):
         self._is_up = False
         self._up.clear()
         self.epoch += 1
+        self._coming = None
         arrives = int(self.sky.random.random() * (len(self._on_way) + 1))
-        on_way, self._on_way = list(self._on_way), deque()
-        for place, way in enumerate(on_way):
-            way.timer.cancel()
-            if place < arrives:
-                way.deed()
+        on_way, self._on_way = self._on_way, deque()
+        for _, (_, deed) in zip(range(arrives), on_way, strict=False):
+            deed()
         for answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_exception(Unknown("the connection was lost before the broker answered"))
@@ -256,34 +258,53 @@ class FakeBus(Verbs):
         if self in self.sky.connections:
             self.sky.connections.remove(self)
         self.sky.subscriptions[:] = [one for one in self.sky.subscriptions if one.bus is not self]
+        for forget in self._hearing:
+            forget()
         for durable in self.sky.server.durables.values():
             durable.takers[:] = [one for one in durable.takers if getattr(one, "bus", None) is not self]
+
+    def hear(self, stream: Stream, prefix: str, tell: Callable[[Message], None]) -> Callable[[], None]:
+        """Be told at the broker of what is stored, while this connection's process lives."""
+        forget = stream.listen(prefix, tell)
+        self._hearing.append(forget)
+        return forget
 
     # there and back
 
     def go(self, deed: Callable[[], None]) -> None:
         """Do `deed` at the broker, after everything that was sent before."""
         at = max(self._last_out, self.loop.now + self.sky.latency(), self._stalled_until)
-        self._last_out = at
-        way = _Way(deed)
-        way.timer = self.loop.call_at(at, self._arrive, way, context=NOBODY)
-        self._on_way.append(way)
+        # What arrives at one moment is one piece of the stream of bytes, and is read in one go.
+        if at != self._last_out or not self._on_way:
+            self._last_out = at
+            self.loop.call_at(at, self._arrive, context=NOBODY)
+        self._on_way.append((at, deed))
 
-    def _arrive(self, way: _Way) -> None:
-        self._on_way.remove(way)
-        way.deed()
+    def _arrive(self) -> None:
+        on_way, now = self._on_way, self.loop.now
+        while on_way and on_way[0][0] <= now:
+            on_way.popleft()[1]()
+            # A deed may cut this very connection, and then nothing of the old one arrives any more.
+            on_way = self._on_way
 
     def come(self, deed: Callable[[], None]) -> None:
         """Do `deed` here, after everything that came before; lost if the connection is."""
         if not self._is_up:
             return
         at = max(self._last_in, self.loop.now + self.sky.latency(), self._stalled_until)
+        if at == self._last_in and self._coming is not None:
+            self._coming.append(deed)
+            return
         self._last_in = at
-        self.loop.call_at(at, self._came, self.epoch, deed, context=self.process.context)
+        self._coming = [deed]
+        self.loop.call_at(at, self._came, self.epoch, self._coming, context=self.process.context)
 
-    def _came(self, epoch: int, deed: Callable[[], None]) -> None:
-        if epoch == self.epoch and self._is_up:
-            deed()
+    def _came(self, epoch: int, deeds: list[Callable[[], None]]) -> None:
+        if deeds is self._coming:
+            self._coming = None
+        for deed in deeds:
+            if epoch == self.epoch and self._is_up:
+                deed()
 
     async def ask(self, deed: Callable[[], T], timeout_s: float) -> T:
         """Have something done by the broker, and its answer.
@@ -302,7 +323,7 @@ class FakeBus(Verbs):
             timer.cancel()
             self._waiting.pop(number, None)
 
-    def _expect(self, timeout_s: float) -> tuple[int, asyncio.Future[Any], asyncio.TimerHandle]:
+    def _expect(self, timeout_s: float) -> tuple[int, asyncio.Future[Any], Call]:
         number = next(self.sky.numbers)
         answer: asyncio.Future[Any] = self.loop.create_future()
         self._waiting[number] = answer
@@ -463,13 +484,3 @@ class FakeBus(Verbs):
         from broker_bridge.daemon.simulation.fakereaders import FakeKv
 
         return FakeKv(self, bucket)
-
-
-class _Way:
-    """Something on its way to the broker."""
-
-    __slots__ = ("deed", "timer")
-
-    def __init__(self, deed: Callable[[], None]) -> None:
-        self.deed = deed
-        self.timer: asyncio.TimerHandle

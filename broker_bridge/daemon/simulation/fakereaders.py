@@ -172,7 +172,7 @@ class FakeFollow(Follow):
         self._arrived = asyncio.Event()
         self._is_closed = False
         self._handy = deque()
-        self._source.stored.append(self._stored)
+        self._forget = bus.hear(self._source, "", self._stored)
         bus.on_reconnect(self._look)
 
     @property
@@ -207,8 +207,7 @@ class FakeFollow(Follow):
 
     async def close(self) -> None:
         self._is_closed = True
-        if self._stored in self._source.stored:
-            self._source.stored.remove(self._stored)
+        self._forget()
         self._arrived.set()
 
 
@@ -249,7 +248,7 @@ class FakeWatch(Watch):
         self._arrived = asyncio.Event()
         self._is_closed = False
         self._is_listed = False
-        self._source.stored.append(self._stored)
+        self._end_hearing = bus.hear(self._source, prefix, self._stored)
         self._forget = bus.on_reconnect(self._list)
         self._list()
 
@@ -268,8 +267,7 @@ class FakeWatch(Watch):
         self._arrived.set()
 
     def _stored(self, message: Message) -> None:
-        if message.subject.startswith(self._begins):
-            self._bus.come(functools.partial(self._saw, message))
+        self._bus.come(functools.partial(self._saw, message))
 
     def _saw(self, message: Message) -> None:
         entry = self._read(message)
@@ -306,6 +304,5 @@ class FakeWatch(Watch):
     async def close(self) -> None:
         self._is_closed = True
         self._forget()
-        if self._stored in self._source.stored:
-            self._source.stored.remove(self._stored)
+        self._end_hearing()
         self._arrived.set()

@@ -60,9 +60,29 @@ class Stream:
         self.by_subject: dict[str, list[int]] = {}
         self.last_seq = 0
         self.is_full = False
-        self.stored: list[Callable[[Message], None]] = []
-        """Called with each message that was stored."""
+        self._listeners: list[tuple[str, Callable[[Message], None]]] = []
+        self._told: dict[str, list[Callable[[Message], None]]] = {}
+        """Who listens, by subject: found once, as subjects come again and again."""
         self.ids: dict[str, tuple[int, float]] = {}
+
+    def listen(self, prefix: str, tell: Callable[[Message], None]) -> Callable[[], None]:
+        """Call `tell` with each message that is stored below `prefix`, until what is given back is called."""
+        one = (prefix, tell)
+        self._listeners.append(one)
+        self._told.clear()
+
+        def end() -> None:
+            if one in self._listeners:
+                self._listeners.remove(one)
+                self._told.clear()
+
+        return end
+
+    def _listening(self, subject: str) -> list[Callable[[Message], None]]:
+        found = self._told.get(subject)
+        if found is None:
+            found = self._told[subject] = [tell for prefix, tell in self._listeners if subject.startswith(prefix)]
+        return found
 
     def last(self, subject: str) -> Message | None:
         """The newest message of a subject, which may end in `>`."""
@@ -121,7 +141,7 @@ class Stream:
         stored = Message(self.last_seq, msg.subject, msg.body, dict(msg.headers), now_s)
         seqs.append(self.last_seq)
         self.messages[self.last_seq] = stored
-        for tell in self.stored:
+        for tell in self._listening(msg.subject):
             tell(stored)
         return self.last_seq
 
@@ -243,20 +263,25 @@ class Server:
         self.streams: dict[str, Stream] = {}
         self.durables: dict[str, Durable] = {}
         self.objects: dict[tuple[str, str], bytes] = {}
+        self._of: dict[str, Stream] = {}
 
     def add(self, stream: Stream) -> Stream:
         self.streams[stream.name] = stream
+        self._of.clear()
         return stream
 
     def add_durable(self, name: str, stream: str, suffix: str, ack_wait_s: float) -> Durable:
         made = self.durables[name] = Durable(self.streams[stream], suffix, ack_wait_s)
-        self.streams[stream].stored.append(made.saw)
+        self.streams[stream].listen("", made.saw)
         return made
 
     def of_subject(self, subject: str) -> Stream:
         """Raises Unavailable: no stream takes it."""
+        if (known := self._of.get(subject)) is not None:
+            return known
         for stream in self.streams.values():
             if subject.startswith(stream.subjects):
+                self._of[subject] = stream
                 return stream
         raise Unavailable("nobody answers on the subject")
 

@@ -67,7 +67,11 @@ async def customer(world: World, number: int, handles: list[tuple[str, str]]) ->
     """One person with one or more (channel, address)."""
     random = Random(world.random.random())
     for turn in range(1 + int(random.random() * 4)):
-        await asyncio.sleep(random.random() * 5)
+        pause_s = random.random() * 4
+        if turn and world.loop.now + pause_s > world.calm_at_s and random.random() < 0.85:
+            # What is said when nothing goes wrong any more shows little.
+            return
+        await asyncio.sleep(pause_s)
         burst = 1 + int(random.random() * 4) if random.random() < 0.4 else 1
         async with asyncio.TaskGroup() as crowd:
             for place in range(burst):
@@ -79,7 +83,10 @@ async def customer(world: World, number: int, handles: list[tuple[str, str]]) ->
                     crowd.create_task(deliver(world, channel, native, item, address))
         if random.random() < 0.15:
             # The transport delivers the last one again, later: past the window in which a stream remembers ids.
-            await asyncio.sleep(random.random() * 8)
+            pause_s = random.random() * 8
+            if world.loop.now + pause_s > world.calm_at_s + 2:
+                return
+            await asyncio.sleep(pause_s)
             await deliver(world, channel, native, item, address)
 
 

@@ -34,6 +34,8 @@ KINDS = (
     "doze",
 )
 """Those that stand here twice come twice as often."""
+LONG_SLEEP_S = 30.0
+"""Who sleeps so long is given up by the others, and sleeps on although all is well again."""
 
 
 class Trouble:
@@ -147,3 +149,7 @@ class Trouble:
             provider.mood.calm()
         if self._world.sky.is_down:
             self._world.sky.come_back()
+        for one in (*self._world.houses.values(), *self._world.terminals.values()):
+            process = one.process
+            if process.held_until - process.held_since < LONG_SLEEP_S and process.held_until > self._world.loop.now:
+                self._world.loop.release(process)

@@ -27,6 +27,7 @@ from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, H
 from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
+from broker_bridge.daemon.simulation.shelf import ShelfModel
 from broker_bridge.daemon.simulation.trouble import Trouble
 from broker_bridge.daemon.wire import BusError, Outgoing
 
@@ -34,7 +35,7 @@ IN_WINDOW_S = 4.0
 """Shorter than on a real broker, so that the long memory (the fold) is needed."""
 LEASE_TTL_S = 6.0
 SETTLE_S = 150.0
-STILL_S = 2.5
+STILL_S = 1.5
 """Nothing was written for so long: it is quiet."""
 
 
@@ -74,6 +75,8 @@ class World:
         self.capacity: dict[str, int] = {}
         self.doubtful: set[tuple[str, str]] = set()
         """(agent, conversation) whose draft may still change."""
+        self.calm_at_s = 8 + self.random.random() * 14
+        """When trouble ends (virtual seconds)."""
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
@@ -131,7 +134,7 @@ class World:
             self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
         for number in range(1 + int(random.random() ** 2 * 12)):
             self.begin(people.customer(self, number, _handles(number, random)))
-        await self._trouble.last(8 + random.random() * 14)
+        await self._trouble.last(self.calm_at_s)
         self._trouble.end()
         while not await self._stands_still():
             pass
@@ -175,7 +178,7 @@ class World:
         """As a service manager does."""
         await asyncio.sleep(wait_s)
         for run in itertools.count(1):
-            model = self.models.get(name) or ReadModel(None)
+            model = self.models.get(name) or ShelfModel()
             self.models[name] = model
             house = House(self, name, run, model)
             self.houses[name] = house
