@@ -1,0 +1,84 @@
+"""Sets of small numbers as the bits of one int, and numbers kept bit by bit across such sets.
+
+Law: no scan. An AND over 10,000 members takes 0.15 us, and the least of any subset takes one AND a binary digit: what is compared
+is the same digit of everybody at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def lowest(bits: int) -> int:
+    """The smallest member. `bits` must not be empty."""
+    # Not `bits & -bits`: an AND with a negative number copies both (0.8 us against 0.35 us at 10,000 members).
+    return (bits ^ (bits - 1)).bit_length() - 1
+
+
+def of(numbers: Iterable[int], capacity: int) -> int:
+    """The set of these numbers, each below `capacity`: for many at once (setting one after the other copies the set each time)."""
+    raw = bytearray((capacity + 7) >> 3)
+    for number in numbers:
+        raw[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(raw, "little")
+
+
+class Planes:
+    """A number from 0 to 2**width - 1 for each member; 0 until it is set."""
+
+    def __init__(self, width: int, capacity: int = 0) -> None:
+        self.zeros = [0] * width
+        """Who has a zero in this binary digit, the highest digit first."""
+        self._capacity = 0
+        self.grow(capacity)
+
+    def grow(self, capacity: int) -> None:
+        """Make place for members up to `capacity` - 1."""
+        if capacity > self._capacity:
+            fresh = (1 << capacity) - (1 << self._capacity)
+            self.zeros = [zero | fresh for zero in self.zeros]
+            self._capacity = capacity
+
+    def change(self, number: int, before: int, after: int) -> None:
+        """The member `number` had the value `before` and now has `after`."""
+        different = before ^ after
+        if not different:
+            return
+        bit, top = 1 << number, len(self.zeros) - 1
+        while different:
+            digit = different.bit_length() - 1
+            self.zeros[top - digit] ^= bit
+            different ^= 1 << digit
+
+    def fill(self, values: dict[int, int]) -> None:
+        """Set everybody at once; who is not named has 0."""
+        everybody, top = (1 << self._capacity) - 1, len(self.zeros) - 1
+        for digit in range(len(self.zeros)):
+            ones = of((number for number, value in values.items() if value >> digit & 1), self._capacity)
+            self.zeros[top - digit] = everybody ^ ones
+
+
+def least(bits: int, zeros: Iterable[int]) -> int:
+    """Those of `bits` whose number, told digit by digit in `zeros`, is the smallest. Empty stays empty."""
+    for zero in zeros:
+        low = bits & zero
+        if low:
+            bits = low
+    return bits
+
+
+def ascending(bits: int, zeros: list[int]) -> Iterator[int]:
+    """All of `bits`, the smallest number first, among equals the smallest member; what is not asked for is not sorted."""
+    stack = [(bits, 0)] if bits else []
+    while stack:
+        some, digit = stack.pop()
+        while digit < len(zeros) and some & (some - 1):
+            low = some & zeros[digit]
+            digit += 1
+            if low and low != some:
+                stack.append((some ^ low, digit))
+                some = low
+        while some:
+            rest = some & (some - 1)
+            yield (some ^ rest).bit_length() - 1
+            some = rest
