@@ -7,6 +7,7 @@ import msgspec
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, QueueId
+from broker_bridge.contract.policy import OTHER_COST, Seat, Skill
 
 
 class Enrollment(msgspec.Struct, kw_only=True):
@@ -18,8 +19,21 @@ class Enrollment(msgspec.Struct, kw_only=True):
     role: str = "agent"
     queues: tuple[QueueId, ...] = ()
     capacity: int = 6
+    units: int = 0
+    """As enrolled; `room` is what counts."""
+    skills: tuple[Skill, ...] = ()
+    source: str = ""
     is_active: bool = False
     seq: int = 0
+
+    @property
+    def room(self) -> int:
+        """Cost units at once. Who was enrolled before there were units has their places times the usual cost."""
+        return self.units or self.capacity * OTHER_COST
+
+    @property
+    def seat(self) -> Seat:
+        return Seat(agent=self.id, queues=self.queues, skills=self.skills, units=self.room)
 
 
 def begin(agent: AgentId) -> Enrollment:
@@ -32,6 +46,8 @@ def fold(state: Enrollment, entry: Entry, seq: int) -> Enrollment:
         if isinstance(fact, f.Enrolled):
             state.name, state.public_key, state.role = fact.name, fact.public_key, fact.role
             state.queues, state.capacity = fact.queues, fact.capacity
+            state.units, state.skills = fact.units, fact.skills
+            state.source = fact.source or state.source
             state.is_active = True
         elif isinstance(fact, f.Dismissed):
             state.is_active = False

@@ -6,7 +6,7 @@ import msgspec
 
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.facts import ConversationFact
-from broker_bridge.contract.ids import MessageId
+from broker_bridge.contract.ids import AgentId, MessageId
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +16,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     message: MessageId | None = None
     leads_handle: bool = False
     """The customer's handle must point to this conversation from here on: one batch with it."""
+    gives: tuple[tuple[AgentId, int], ...] = ()
+    """(agent, units): places that are taken by this, to be given in the same batch (`facts.Given`)."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):

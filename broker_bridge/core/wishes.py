@@ -1,66 +1,42 @@
 """What an agent may do with a conversation: wish and state become facts or a refusal.
 
 Law: pure; the log's compare-and-set has the last word, so a decision may be taken again on a newer state. A command whose id is in
-the state was done: it is answered as done. Every refusal is a sentence that says what to do next.
+the state was done: it is answered as done. Every refusal is a sentence that says what to do next. Talk stands here, passing on in
+core.handover, closing and what follows in core.afterwork; merge and split, which decide on several cases at once, in core.joins.
 
-| status  | accept | reply close transfer | note | reopen | decline take_back |
-|---------|--------|----------------------|------|--------|-------------------|
-| queued  | any agent of the queue, a supervisor | refused: accept it first | anybody | refused | whoever it is offered to |
+| status  | accept | reply close transfer snooze | note, tasks | reopen | decline take_back |
+|---------|--------|-----------------------------|-------------|--------|-------------------|
+| queued  | any agent of the queue with room, a supervisor | refused: accept it first | anybody | refused | whoever it is offered to |
 | owned   | whom it is offered to | the owner (close, transfer: a supervisor too) | anybody | refused | the same; the owner |
-| closed  | refused: reopen it | refused | anybody | anybody of the queue | refused |
+| closed  | refused: reopen it | refused | anybody | anybody of the queue with room | refused |
+| merged  | refused: open the other one | refused | refused | refused | refused |
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-
-import msgspec
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.ids import AgentId, MessageId, QueueId
+from broker_bridge.contract.ids import MessageId
 from broker_bridge.contract.words import Words
-from broker_bridge.core import conversation as conv
-from broker_bridge.core import delivery
-from broker_bridge.core.conversation import Conversation
+from broker_bridge.core import afterwork, delivery, handover, targets
+from broker_bridge.core.actor import (
+    Actor,
+    House,
+    Place,
+    Rule,
+    ago,
+    is_closed,
+    is_merged,
+    no_room,
+    not_owner,
+    wrong_epoch,
+)
 from broker_bridge.core.decision import Changed, Decision, Facts, refuse
+from broker_bridge.core.state import CLOSED, ERASED, MERGED, NEW, OWNED, Conversation
 
-TRANSFER_OFFER_MS = 120_000
-"""How long a colleague may think about a transfer; the owner keeps the case meanwhile."""
-
-
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wishes."""
-
-    agent: AgentId
-    name: str
-    role: str = "agent"
-    queues: tuple[QueueId, ...] = ()
-    """Empty = every queue."""
-
-    @property
-    def is_supervisor(self) -> bool:
-        return self.role in ("supervisor", "admin")
-
-    def works_on(self, queue: QueueId) -> bool:
-        return not self.queues or queue in self.queues or self.is_supervisor
-
-
-class House(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision needs to know of the world besides the conversation."""
-
-    names: Mapping[AgentId, str]
-    """Every colleague who may sign in."""
-    queues: tuple[QueueId, ...]
-    channels: Mapping[str, str]
-    """Configured channels: name to kind."""
-    dispositions: tuple[str, ...]
-    max_chars: Mapping[str, int] = {}
-    """Longest reply, by channel name."""
-
-    def name_of(self, agent: AgentId) -> str:
-        return self.names.get(agent) or agent or "somebody"
+__all__ = ["Actor", "House", "Place", "decide"]
 
 
 def decide(state: Conversation, wish: c.Act, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
@@ -71,75 +47,48 @@ def decide(state: Conversation, wish: c.Act, actor: Actor, house: House, message
     """
     if wish.id in state.commands:
         return Facts(message=wish.message if isinstance(wish, c.SendAgain) else message)
-    if state.status == conv.NEW:
+    if state.status == NEW:
         return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-    if state.status == conv.ERASED:
+    if state.status == ERASED:
         return refuse("late", "This customer was erased. Nothing can be written here any more.")
-    return _wish(wish, state, actor, house, message, now_ms)
+    rule = RULES.get(type(wish))
+    if rule is None:
+        return refuse("bad", "This bridge does not know that command. Ask the operator to update the bridge.")
+    return rule(wish, state, actor, house, message, now_ms)
 
 
-def _ago(since_ms: int, now_ms: int) -> str:
-    seconds = max(0, now_ms - since_ms) // 1000
-    if seconds < 60:
-        return f"{seconds} seconds ago" if seconds != 1 else "a second ago"
-    minutes = seconds // 60
-    if minutes < 60:
-        return f"{minutes} minutes ago" if minutes != 1 else "a minute ago"
-    hours = minutes // 60
-    return f"{hours} hours ago" if hours != 1 else "an hour ago"
-
-
-def _closed(state: Conversation, house: House, now_ms: int, what: str) -> Decision:
-    who = house.name_of(state.closed_by)
-    return refuse("late", f"{who} closed this conversation {_ago(state.closed_ms, now_ms)}. Reopen it to {what}.")
-
-
-def _not_owner(state: Conversation, actor: Actor, house: House, now_ms: int, what: str) -> Decision | None:
-    """A refusal unless the actor owns the open conversation."""
-    if state.status == conv.CLOSED:
-        return _closed(state, house, now_ms, what)
-    if state.status == conv.QUEUED:
-        return refuse("not_yours", f"Nobody owns this conversation yet. Accept it first, then {what}.")
-    if state.owner != actor.agent:
-        owner = house.name_of(state.owner)
-        return refuse(
-            "not_yours",
-            f"{owner} took this conversation {_ago(state.accepted_ms, now_ms)}. Write a note, or ask {owner} to transfer it.",
-        )
-    return None
-
-
-def _wrong_epoch(state: Conversation, wish: c.Act) -> Decision | None:
-    if wish.epoch is None or wish.epoch == state.epoch:
-        return None
-    return refuse("late", "This conversation changed hands since you saw it. Look at it again, then repeat.")
-
-
-@functools.singledispatch
-def _wish(wish: c.Act, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    return refuse("bad", "This bridge does not know that command. Ask the operator to update the bridge.")
-
-
-@_wish.register
-def _(wish: c.Accept, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if state.status == conv.CLOSED:
-        return _closed(state, house, now_ms, "work on it")
+def _accept(
+    wish: c.Accept, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if state.status == MERGED:
+        return is_merged(state)
+    if state.status == CLOSED:
+        return is_closed(state, house, now_ms, "work on it")
     if state.owner == actor.agent:
         return Facts()
-    is_asked = state.offer is not None and state.offer.agent == actor.agent
-    if state.status == conv.OWNED and not is_asked:
+    if state.offer is not None and state.offer.asks(actor.agent):
+        return Facts(facts=handover.said_yes(state, actor.agent))
+    if state.status == OWNED:
         owner = house.name_of(state.owner)
-        return refuse("late", f"{owner} took this conversation {_ago(state.accepted_ms, now_ms)}. Take the next one.")
-    if not is_asked and not actor.works_on(state.queue):
+        return refuse("late", f"{owner} took this conversation {ago(state.accepted_ms, now_ms)}. Take the next one.")
+    if not actor.works_on(state.queue):
         return refuse("denied", f"You do not work on the queue {state.queue}. Ask a supervisor to add you to it.")
-    return Facts(facts=(f.Accepted(agent=actor.agent, epoch=state.epoch + 1),))
+    refusal = no_room(actor, state, house)
+    if refusal is not None:
+        return refusal
+    return Facts(
+        facts=(f.Accepted(agent=actor.agent, epoch=state.epoch + 1),),
+        gives=((actor.agent, house.policy.units(state)),),
+    )
 
 
-@_wish.register
-def _(wish: c.Decline, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if state.offer is None or state.offer.agent != actor.agent:
+def _decline(
+    wish: c.Decline, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if state.offer is None or not state.offer.asks(actor.agent):
         return refuse("late", "This offer is over. There is nothing to decline.")
-    return Facts(facts=(f.OfferEnded(agent=actor.agent, reason="declined"),))
+    words = Words(text=wish.reason[:200]) if wish.reason.strip() else None
+    return Facts(facts=(f.OfferEnded(agent=actor.agent, reason="declined", words=words),))
 
 
 def _people_of(wish: c.Reply, state: Conversation) -> Words:
@@ -172,9 +121,8 @@ def _stopped(wish: c.Reply, state: Conversation, actor: Actor, house: House) -> 
     return None
 
 
-@_wish.register
-def _(wish: c.Reply, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    refusal = _not_owner(state, actor, house, now_ms, "reply") or _wrong_epoch(state, wish)
+def _reply(wish: c.Reply, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
+    refusal = not_owner(state, actor, house, now_ms, "reply") or wrong_epoch(state, wish)
     if refusal is not None:
         return refusal
     if not wish.text.strip():
@@ -205,11 +153,12 @@ def _(wish: c.Reply, state: Conversation, actor: Actor, house: House, message: M
         in_reply_to=way.message,
         words=_people_of(wish, state),
     )
-    return Facts(facts=(reply,), message=message)
+    return Facts(facts=(reply, *targets.on_reply(state, house.policy, now_ms)), message=message)
 
 
-@_wish.register
-def _(wish: c.Note, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
+def _note(wish: c.Note, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
+    if state.status == MERGED:
+        return is_merged(state)
     if not wish.text.strip():
         return refuse("bad", "The note is empty. Write something first.")
     if len(wish.text) > c.MAX_TEXT:
@@ -220,85 +169,37 @@ def _(wish: c.Note, state: Conversation, actor: Actor, house: House, message: Me
     return Facts(facts=(note,), message=message)
 
 
-def _target(wish: c.Transfer, state: Conversation, house: House) -> Decision | None:
-    if (wish.to_agent is None) == (wish.to_queue is None):
-        return refuse("bad", "Choose one colleague or one queue to transfer to.")
-    if wish.to_agent is not None and wish.to_agent not in house.names:
-        return refuse("bad", f"There is no colleague {wish.to_agent}. Pick one from the list.")
-    if wish.to_agent is not None and wish.to_agent == state.owner:
-        return refuse("bad", "This conversation is theirs already.")
-    if wish.to_queue is not None and wish.to_queue not in house.queues:
-        return refuse("bad", f"There is no queue {wish.to_queue}. Pick one from the list.")
-    return None
-
-
-@_wish.register
-def _(wish: c.Transfer, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if not (actor.is_supervisor and state.is_open):
-        refusal = _not_owner(state, actor, house, now_ms, "transfer it") or _wrong_epoch(state, wish)
-        if refusal is not None:
-            return refusal
-    refusal = _target(wish, state, house)
-    if refusal is not None:
-        return refusal
-    words = Words(text=wish.note) if wish.note.strip() else None
-    passed = f.Transferred(agent=actor.agent, to_agent=wish.to_agent, to_queue=wish.to_queue, words=words)
-    if wish.to_queue is not None:
-        return Facts(facts=(passed, f.Queued(queue=wish.to_queue, reason="transferred")))
-    assert wish.to_agent is not None
-    offer = f.Offered(
-        agent=wish.to_agent,
-        until_ms=now_ms + TRANSFER_OFFER_MS,
-        reason=f"{actor.name} asks you to take it over",
-        is_transfer=True,
-    )
-    return Facts(facts=(passed, offer))
-
-
-@_wish.register
-def _(wish: c.TakeBack, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    refusal = _not_owner(state, actor, house, now_ms, "take the transfer back")
-    if refusal is not None:
-        return refusal
-    if state.offer is None:
-        return refuse("late", "No transfer is open any more. There is nothing to take back.")
-    return Facts(facts=(f.OfferEnded(agent=state.offer.agent, reason="withdrawn"),))
-
-
-@_wish.register
-def _(wish: c.Close, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if not (actor.is_supervisor and state.is_open):
-        refusal = _not_owner(state, actor, house, now_ms, "close it again") or _wrong_epoch(state, wish)
-        if refusal is not None:
-            return refusal
-    if wish.disposition not in house.dispositions:
-        known = ", ".join(house.dispositions)
-        return refuse("bad", f"There is no disposition {wish.disposition!r}. Choose one of: {known}.")
-    words = Words(text=wish.note) if wish.note.strip() else None
-    return Facts(facts=(f.Closed(agent=actor.agent, disposition=wish.disposition, words=words),))
-
-
-@_wish.register
-def _(wish: c.Reopen, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if state.status != conv.CLOSED:
+def _reopen(
+    wish: c.Reopen, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if state.status == MERGED:
+        return is_merged(state)
+    if state.status != CLOSED:
         owner = house.name_of(state.owner) if state.owner else "the queue"
         return refuse("late", f"This conversation is open already, with {owner}.")
     if not actor.works_on(state.queue):
         return refuse("denied", f"You do not work on the queue {state.queue}. Ask a supervisor to add you to it.")
+    refusal = no_room(actor, state, house)
+    if refusal is not None:
+        return refusal
     back = f.Reopened(agent=actor.agent, queue=state.queue)
-    return Facts(facts=(back, f.Accepted(agent=actor.agent, epoch=state.epoch + 1)), leads_handle=True)
+    return Facts(
+        facts=(back, f.Accepted(agent=actor.agent, epoch=state.epoch + 1)),
+        leads_handle=True,
+        gives=((actor.agent, house.policy.units(state)),),
+    )
 
 
-@_wish.register
-def _(wish: c.See, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
+def _see(wish: c.See, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
     if state.owner != actor.agent or not state.unread:
         return Facts()
     return Facts(facts=(f.Seen(agent=actor.agent),))
 
 
-@_wish.register
-def _(wish: c.SendAgain, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    refusal = _not_owner(state, actor, house, now_ms, "send it again")
+def _send_again(
+    wish: c.SendAgain, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    refusal = not_owner(state, actor, house, now_ms, "send it again")
     if refusal is not None:
         return refusal
     if wish.message not in state.stuck and state.ends.get(wish.message) == delivery.FAILED:
@@ -307,3 +208,16 @@ def _(wish: c.SendAgain, state: Conversation, actor: Actor, house: House, messag
     if wish.message not in state.stuck:
         return refuse("late", "This message is not waiting for a decision. Look at its state again.")
     return Facts(facts=(f.SentAgain(message=wish.message, agent=actor.agent),), message=wish.message)
+
+
+RULES: Mapping[type[c.Act], Rule] = {
+    c.Accept: _accept,
+    c.Decline: _decline,
+    c.Reply: _reply,
+    c.Note: _note,
+    c.Reopen: _reopen,
+    c.See: _see,
+    c.SendAgain: _send_again,
+    **handover.RULES,
+    **afterwork.RULES,
+}

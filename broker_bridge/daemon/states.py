@@ -16,7 +16,8 @@ import msgspec
 
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract.facts import Entry
-from broker_bridge.core import colleague, conversation, customer, handle
+from broker_bridge.core import colleague, conversation, customer, definitions, handle, shift
+from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 
@@ -24,6 +25,10 @@ CONV = "conv"
 HAND = "hand"
 CUST = "cust"
 AGENT = "agent"
+SHIFT = "shift"
+LOAD = "load"
+QUEUE = "queue"
+HOUSE = "house"
 
 _CACHED = 50_000
 _OWN = 4_096
@@ -36,10 +41,18 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 KINDS = {
-    CONV: _Kind(conversation.begin, conversation.fold, msgspec.msgpack.Decoder(conversation.Conversation).decode),
+    CONV: _Kind(conversation.begin, conversation.fold, msgspec.msgpack.Decoder(Conversation).decode),
     HAND: _Kind(handle.begin, handle.fold, msgspec.msgpack.Decoder(handle.Handle).decode),
     CUST: _Kind(customer.begin, customer.fold, msgspec.msgpack.Decoder(customer.Customer).decode),
     AGENT: _Kind(colleague.begin, colleague.fold, msgspec.msgpack.Decoder(colleague.Enrollment).decode),
+    SHIFT: _Kind(shift.begin_shift, shift.fold_shift, msgspec.msgpack.Decoder(shift.Shift).decode),
+    LOAD: _Kind(shift.begin_load, shift.fold_load, msgspec.msgpack.Decoder(shift.Load).decode),
+    QUEUE: _Kind(
+        definitions.begin_queue, definitions.fold_queue, msgspec.msgpack.Decoder(definitions.QueueDefinition).decode
+    ),
+    HOUSE: _Kind(
+        definitions.begin_desk, definitions.fold_desk, msgspec.msgpack.Decoder(definitions.DeskDefinition).decode
+    ),
 }
 
 encode_state = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,181 @@
+"""Passing a case on: to a colleague, a queue or a skill, with or without a talk before.
+
+Law: offer, yes and the change of hands are three facts (`Offered`, `TransferAccepted`, `Accepted`); the old owner keeps it until the last.
+Who is not here or has no room is refused at once, with the reason; who says no, or does not answer, gives it back with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from broker_bridge.contract import commands as c
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.ids import MessageId
+from broker_bridge.contract.words import Words
+from broker_bridge.core import targets
+from broker_bridge.core.actor import Actor, House, Rule, is_merged, not_owner, wrong_epoch
+from broker_bridge.core.decision import Decision, Facts, refuse
+from broker_bridge.core.state import CLOSED, MERGED, OWNED, Conversation
+
+TRANSFER_OFFER_MS = 120_000
+"""How long a colleague may think about a transfer; the owner keeps the case meanwhile."""
+MAX_PACKET = 4_000
+"""Characters of one field of a packet."""
+
+
+def _transfer(
+    wish: c.Transfer, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if not (actor.is_supervisor and state.is_open):
+        refusal = not_owner(state, actor, house, now_ms, "transfer it") or wrong_epoch(state, wish)
+        if refusal is not None:
+            return refusal
+    refusal = _target(wish, state, actor, house)
+    if refusal is not None:
+        return refusal
+    passed = f.Transferred(
+        agent=actor.agent,
+        to_agent=wish.to_agent,
+        to_queue=wish.to_queue,
+        to_skills=wish.to_skills,
+        is_consult=wish.ask_first,
+        seen=wish.seen,
+        words=_along(wish),
+    )
+    if wish.to_agent is not None:
+        return _to_agent(wish, passed, state, actor, house, now_ms)
+    queue = wish.to_queue or state.queue
+    moved = targets.on_change(state, house.policy, now_ms, queue=queue) if queue != state.queue else ()
+    return Facts(facts=(passed, f.Queued(queue=queue, reason="transferred", skills=wish.to_skills), *moved))
+
+
+def _along(wish: c.Transfer) -> Words | None:
+    if not wish.note.strip() and wish.packet is None:
+        return None
+    return Words(text=wish.note, packet=wish.packet)
+
+
+def _to_agent(
+    wish: c.Transfer, passed: f.Transferred, state: Conversation, actor: Actor, house: House, now_ms: int
+) -> Decision:
+    assert wish.to_agent is not None
+    units = house.policy.units(state)
+    if wish.force:
+        taken = f.Accepted(agent=wish.to_agent, epoch=state.epoch + 1)
+        return Facts(facts=(passed, taken), gives=((wish.to_agent, units),))
+    offer = f.Offered(
+        agent=wish.to_agent,
+        until_ms=now_ms + TRANSFER_OFFER_MS,
+        reason=f"{actor.name} asks you to {'talk about it' if wish.ask_first else 'take it over'}",
+        is_transfer=True,
+        is_consult=wish.ask_first,
+        by=actor.agent,
+        units=units,
+    )
+    return Facts(facts=(passed, offer), gives=((wish.to_agent, units),))
+
+
+def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -> c.Refusal | None:
+    """A refusal if it cannot go where it shall."""
+    chosen = [one for one in (wish.to_agent, wish.to_queue, wish.to_skills or None) if one is not None]
+    if len(chosen) != 1:
+        return refuse("bad", "Choose one colleague, one queue or skills to transfer to.")
+    if wish.packet is not None and any(
+        len(getattr(wish.packet, name)) > MAX_PACKET for name in wish.packet.__struct_fields__
+    ):
+        return refuse("bad", f"A part of the packet has more than {MAX_PACKET:,} characters. Shorten it.")
+    if wish.force and not actor.is_supervisor:
+        return refuse("denied", "Only a supervisor may hand over without asking. Ask first, or choose a queue.")
+    if (wish.ask_first or wish.force) and wish.to_agent is None:
+        return refuse("bad", "Only a colleague can be asked first. Choose one, or hand over.")
+    if wish.to_agent is not None:
+        return _colleague(wish, state, house)
+    if wish.to_queue is not None and wish.to_queue not in house.queues:
+        return refuse("bad", f"There is no queue {wish.to_queue}. Pick one from the list.")
+    known = house.policy.desk.skills
+    for skill in wish.to_skills:
+        if known and skill.name not in known:
+            return refuse("bad", f"There is no skill {skill.name}. Pick one from the list.")
+    return None
+
+
+def _colleague(wish: c.Transfer, state: Conversation, house: House) -> c.Refusal | None:
+    assert wish.to_agent is not None
+    name = house.name_of(wish.to_agent)
+    if wish.to_agent not in house.names:
+        return refuse("bad", f"There is no colleague {wish.to_agent}. Pick one from the list.")
+    if wish.to_agent == state.owner:
+        return refuse("bad", "This conversation is theirs already.")
+    if state.consult is not None:
+        return refuse("bad", f"{house.name_of(state.consult.agent)} is being asked. End that talk first.")
+    place = house.place(wish.to_agent)
+    if wish.force:
+        return None
+    if not place.is_here:
+        return refuse(
+            "absent", f"{name} is {place.words or place.state}. It stays yours; choose somebody else or a queue."
+        )
+    if not place.has_room(house.policy.units(state)):
+        return refuse(
+            "full", f"{name} carries {place.load} of {place.units} and has no room. Choose somebody else or a queue."
+        )
+    return None
+
+
+def _take_back(
+    wish: c.TakeBack, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    refusal = not_owner(state, actor, house, now_ms, "take the transfer back")
+    if refusal is not None:
+        return refusal
+    if state.offer is None:
+        return refuse("late", "No transfer is open any more. There is nothing to take back.")
+    return Facts(facts=(f.OfferEnded(agent=state.offer.agent, reason="withdrawn"),))
+
+
+def _confirm(
+    wish: c.Confirm, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    refusal = not_owner(state, actor, house, now_ms, "hand it over") or wrong_epoch(state, wish)
+    if refusal is not None:
+        return refusal
+    if state.consult is None:
+        return refuse("late", "Nobody is in the talk any more. It stays yours.")
+    return Facts(facts=(f.Accepted(agent=state.consult.agent, epoch=state.epoch + 1),))
+
+
+def _end_consult(
+    wish: c.EndConsult, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if state.status == MERGED:
+        return is_merged(state)
+    if state.consult is None:
+        return refuse("late", "The talk is over already.")
+    if actor.agent not in (state.owner, state.consult.agent) and not actor.is_supervisor:
+        return refuse("not_yours", "Only the two in the talk may end it.")
+    ended = f.ConsultEnded(agent=state.consult.agent, by=actor.agent, reason=wish.reason[:200])
+    return Facts(facts=(ended,))
+
+
+def said_yes(state: Conversation, agent: str) -> tuple[f.ConversationFact, ...]:
+    """The facts of an accepted offer."""
+    assert state.offer is not None
+    taken = f.Accepted(agent=agent, epoch=state.epoch + 1)
+    if not state.offer.is_transfer:
+        return (taken,)
+    yes = f.TransferAccepted(agent=agent)
+    # Without an owner there is nobody to talk with: it is theirs.
+    return (yes,) if state.offer.is_consult and state.status == OWNED else (yes, taken)
+
+
+def ends_with_owner(state: Conversation) -> bool:
+    """Whether somebody else would own it, were its owner gone: the one who is in the talk."""
+    return state.consult is not None and state.status not in (CLOSED, MERGED)
+
+
+RULES: Mapping[type[c.Act], Rule] = {
+    c.Transfer: _transfer,
+    c.TakeBack: _take_back,
+    c.Confirm: _confirm,
+    c.EndConsult: _end_consult,
+}
