@@ -110,6 +110,88 @@ def close(id: str, row: Row, disposition: str, words: str = "") -> commands.Clos
     return commands.Close(id=id, conversation=row.conv, epoch=row.epoch, disposition=disposition, note=words)
 
 
+def close_with(
+    id: str,
+    row: Row,
+    disposition: str,
+    words: str,
+    fields: tuple[tuple[str, str], ...],
+    tags: tuple[str, ...],
+    *,
+    and_next: bool,
+) -> commands.Close:
+    """Closed with all that its outcome asks for: no wrap-up follows."""
+    return commands.Close(
+        id=id,
+        conversation=row.conv,
+        epoch=row.epoch,
+        disposition=disposition,
+        note=words,
+        fields=fields,
+        tags=tags,
+        next=and_next,
+    )
+
+
+def wrap_up(
+    id: str,
+    row: Row,
+    disposition: str,
+    words: str,
+    fields: tuple[tuple[str, str], ...],
+    tags: tuple[str, ...],
+    *,
+    and_next: bool,
+) -> commands.WrapUp:
+    return commands.WrapUp(
+        id=id,
+        conversation=row.conv,
+        epoch=row.epoch,
+        disposition=disposition,
+        note=words,
+        fields=fields,
+        tags=tags,
+        next=and_next,
+    )
+
+
+def more_time(id: str, row: Row) -> commands.MoreTime:
+    return commands.MoreTime(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def snooze(id: str, row: Row, until_ms: int | None) -> commands.Snooze:
+    """None = until the customer writes."""
+    return commands.Snooze(id=id, conversation=row.conv, epoch=row.epoch, until_ms=until_ms)
+
+
+def wake(id: str, row: Row) -> commands.Wake:
+    return commands.Wake(id=id, conversation=row.conv, epoch=row.epoch)
+
+
+def add_task(
+    id: str,
+    row: Row,
+    *,
+    what: str = "task",
+    text: str = "",
+    number: str = "",
+    assignee: str = "",
+    due_ms: int | None = None,
+    observers: tuple[str, ...] = (),
+) -> commands.AddTask:
+    """Something to do about this case; it is nobody's turn, so no epoch."""
+    return commands.AddTask(
+        id=id,
+        conversation=row.conv,
+        what=what,
+        text=text,
+        number=number,
+        assignee=assignee,
+        due_ms=due_ms,
+        observers=observers,
+    )
+
+
 def reopen(id: str, row: Row) -> commands.Reopen:
     return commands.Reopen(id=id, conversation=row.conv, epoch=row.epoch)
 
@@ -138,6 +220,13 @@ WORDS = {
     "send_again": "send again",
     "take_back": "take the transfer back",
     "describe": "correct the profile",
+    "wrap_up": "wrap up",
+    "more_time": "get more time",
+    "snooze": "snooze",
+    "wake": "wake",
+    "add_task": "add a task",
+    "change_task": "change the task",
+    "finish_task": "finish the task",
     "confirm": "hand over",
     "end_consult": "end the talk",
     "observe": "follow",

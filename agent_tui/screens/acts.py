@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from agent_tui.model import clock, deeds
 from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
-from agent_tui.screens import asking, being, looking
+from agent_tui.screens import asking, being, looking, offering
 from agent_tui.screens.writing_desk import DISK_FULL
-from broker_bridge.contract.commands import Act, Done, Note, Refusal, Reply, See
+from broker_bridge.contract.commands import Accept, Act, Close, Decline, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
 
 if TYPE_CHECKING:
@@ -78,14 +78,26 @@ def _accept(screen: Workstation) -> None:
     row = allowed(screen, "accept", accepted_by_key(screen))
     if row is not None and post(screen, deeds.accept(new_id(screen), row)):
         screen.asked.add(row.conv)
+        answered(screen, row)
+
+
+def answered(screen: Workstation, row: Row) -> None:
+    """The next offer comes up at once."""
+    screen.ringing.answered.add(row.conv)
+    screen.sight.offer()
+
+
+def declined_by_key(screen: Workstation) -> Row | None:
+    """Whom `decline` sends away: the ringing row under the cursor, else the offer in sight."""
+    target = screen.target
+    is_target = target is not None and target.state == "ringing" and not screen.desk.has_focus
+    return target if is_target else screen.offer
 
 
 def _decline(screen: Workstation) -> None:
-    target = screen.target
-    row = target if target is not None and target.state == "ringing" and not screen.desk.has_focus else screen.offer
-    row = allowed(screen, "decline", row)
-    if row is not None:
-        post(screen, deeds.decline(new_id(screen), row))
+    row = allowed(screen, "decline", declined_by_key(screen))
+    if row is not None and post(screen, deeds.decline(new_id(screen), row)):
+        answered(screen, row)
 
 
 def _why(screen: Workstation) -> None:
@@ -205,6 +217,13 @@ def _move(how: str, *args: int) -> Callable[[Workstation], None]:
 def settled(screen: Workstation, act: Act, answer: Answer) -> None:
     """The bridge answered: words come back, the next conversation opens, a refusal is said."""
     screen.desk.settled(act, answer)
+    if isinstance(act, Accept | Decline) and isinstance(answer, Refusal):
+        # Nothing came of it: it may be answered again, and getting it some other way is news again.
+        screen.ringing.answered.discard(act.conversation)
+        screen.asked.discard(act.conversation)
+        screen.sight.offer()
+    if isinstance(answer, Refusal) and isinstance(act, Close):
+        screen.wrapping.refused(act.conversation)
     is_said = not isinstance(act, See) and not isinstance(answer, Refused)
     if isinstance(answer, Refusal) and is_said and answer.code != "changed":
         screen.say(answer.sentence)
@@ -247,14 +266,15 @@ def open_beside(screen: Workstation, key: Hashable) -> None:
 ACTS: dict[str, Callable[[Workstation], None]] = {
     "accept": _accept,
     "decline": _decline,
+    "decline_saying": offering.decline_saying,
     "why": _why,
     "reply": lambda screen: _write(screen, "reply"),
     "note": lambda screen: _write(screen, "note"),
     "transfer": asking.transfer,
     "take_back": _simple("take_back", deeds.take_back),
     "channel": _channel,
-    "close": asking.close,
-    "close_next": asking.close_next,
+    "close": lambda screen: screen.wrapping.close(),
+    "close_next": lambda screen: screen.wrapping.close_next(),
     "reopen": _simple("reopen", deeds.reopen),
     "send_again": _send_again,
     "search": asking.search,

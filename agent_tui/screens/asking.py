@@ -61,51 +61,6 @@ def transfer(screen: Workstation) -> None:
     screen.app.push_screen(Transferring(screen.place, row, kept=screen.handovers.get(row.conv), keep=keep), given)
 
 
-def close(screen: Workstation, *, and_next: bool = False) -> None:
-    """With a disposition."""
-    row = _allowed(screen, "close")
-    if row is None:
-        return
-    from agent_tui.screens.closing import Closing, Outcome
-
-    def given(outcome: Outcome | None) -> None:
-        if outcome is not None:
-            _close(screen, row, outcome.disposition, outcome.note, and_next)
-
-    screen.app.push_screen(Closing(screen.place, row, dispositions(screen)), given)
-
-
-def close_next(screen: Workstation) -> None:
-    """One key: closed as last time (the first time as the first of the list), and the next one opens."""
-    row = _allowed(screen, "close")
-    found = dispositions(screen)
-    if row is None:
-        return
-    if not found:
-        close(screen, and_next=True)
-        return
-    word = screen.last_disposition if screen.last_disposition in found else found[0]
-    if _close(screen, row, word, "", True):
-        screen.say(f"Closed as “{word}”. {screen.keys.shown('reopen')} on it opens it again.")
-
-
-def _close(screen: Workstation, row: Row, disposition: str, note: str, and_next: bool) -> bool:
-    from agent_tui.screens import acts
-
-    if not acts.post(screen, deeds.close(acts.new_id(screen), row, disposition, note)):
-        return False
-    screen.last_disposition = disposition
-    if and_next:
-        looking.go_next(screen, after=row.conv)
-    return True
-
-
-def dispositions(screen: Workstation) -> tuple[str, ...]:
-    """Those of the open conversation, else the desk's."""
-    opened = screen.reading.opened
-    return (opened.dispositions if opened is not None else ()) or screen.place.dispositions
-
-
 def search(screen: Workstation) -> None:
     """By text, name or address; without a link in the rows that are here."""
     from agent_tui.screens.searching import Found, Searching

@@ -82,6 +82,10 @@ class Dialog(ModalScreen[T]):
         """Left and right of the title row."""
         return (), ()
 
+    def edge_row(self) -> Line:
+        """The bright top edge, where there is no frame."""
+        return frame.edge(self.cells, self.place.glyphs)
+
     def shown_keys(self) -> tuple[tuple[Key, ...], str]:
         """The keys of the last row, and a hint at its right end."""
         return (Key("esc", "back"),), ""
@@ -116,7 +120,7 @@ class Dialog(ModalScreen[T]):
         framed = palette_of(self.app.theme).framed
         left, right = self.title_parts()
         title = line(Run("  "), *frame.fitted(left, right, self.cells - 4), Run("  "), ground="bar")
-        rows = (*(() if framed else (frame.edge(self.cells, self.place.glyphs),)), title, BLANK._replace(ground="bar"))
+        rows = (*(() if framed else (self.edge_row(),)), title, BLANK._replace(ground="bar"))
         top = self.query_one("#dialog-top", Painted)
         top.styles.height = len(rows)
         top.show(*rows)

@@ -41,17 +41,21 @@ def go_to(screen: Workstation, row: Row) -> None:
 def go_next(screen: Workstation, after: str = "") -> None:
     """The next conversation that waits for an answer: the first of the list that is not the open one."""
     opened = screen.reading.opened
-    left = after or (opened.conv if opened is not None else "")
-    source = screen.listing.arranged(None, screen.size.height)
-    for place in range(source.items()):
-        row = source.row(place)
-        if row.state == "mine" and row.conv != left and row.waiting_since_ms is not None:
-            screen.sight.inbox()
-            screen.inbox.list.select(row.conv)
-            screen.set_focus(screen.inbox.list)
-            screen.open(row)
-            return
+    row = next_waiting(screen, after or (opened.conv if opened is not None else ""))
+    if row is not None:
+        screen.sight.inbox()
+        screen.inbox.list.select(row.conv)
+        screen.open(row)
     screen.set_focus(screen.inbox.list)
+
+
+def next_waiting(screen: Workstation, left: str) -> Row | None:
+    """The first of the list that waits for an answer and is not `left`."""
+    source = screen.listing.arranged(None, screen.size.height)
+    rows = (source.row(place) for place in range(source.items()))
+    return next(
+        (row for row in rows if row.state == "mine" and row.conv != left and row.waiting_since_ms is not None), None
+    )
 
 
 def open_(screen: Workstation) -> None:

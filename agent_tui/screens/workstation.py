@@ -27,9 +27,11 @@ from agent_tui.panes.thread import ThreadPane
 from agent_tui.panes.timeline import TimelinePane
 from agent_tui.screens import acts, placing
 from agent_tui.screens.listing import Listing
+from agent_tui.screens.offering import Offering
 from agent_tui.screens.reading import Reading
 from agent_tui.screens.ringing import Ringing
 from agent_tui.screens.sight import Sight
+from agent_tui.screens.wrapping import Wrapping
 from agent_tui.screens.writing_desk import WritingDesk
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Act
@@ -60,6 +62,8 @@ class Workstation(Screen[None]):
         self.single = "inbox"
         """Which of `inbox` and `thread` is in sight under 80 columns."""
         self.ringing = Ringing(place)
+        self.offering = Offering(self)
+        self.wrapping: Wrapping = Wrapping(self)
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
@@ -181,6 +185,7 @@ class Workstation(Screen[None]):
     def desk_changed(self, applied: Applied) -> None:
         """Rows changed; at most twenty times a second."""
         opened = self.reading.opened
+        taken = self.ringing.taken(applied, self.asked)
         self.ringing.note(self.place.state.rows if applied.is_reset else applied.changed | applied.gone)
         for conv in applied.changed:
             row = self.place.state.rows.get(conv)
@@ -198,8 +203,9 @@ class Workstation(Screen[None]):
             # Nothing was open, or somebody took what was: the neighbor that has the cursor now.
             self._follow_cursor()
         self.sight.offer()
-        if applied.toast:
-            self.say(applied.toast)
+        self.wrapping.changed(applied)
+        if taken or applied.toast:
+            self.say("  ".join(words for words in (taken, applied.toast) if words))
 
     def thread_changed(self, feed: ThreadFeed) -> None:
         """Items of a watched conversation."""
