@@ -75,5 +75,3 @@ class Lines:
     sources: Mapping[str, Source]
     """By channel name, also of channels that could not be made."""
     chat_url: str = ""
-    is_up: Callable[[str], bool] | None = None
-    """Whether a channel can send; None = as this bridge sees it."""

@@ -121,7 +121,7 @@ class Parts:
             queues=terms.queues,
             words=self._words,
             dispositions=terms.dispositions,
-            is_up=self.lines.is_up or self.is_up,
+            is_up=self.is_up,
             now_ms=out.now_ms,
         )
         self.home = Home(

@@ -129,5 +129,4 @@ class House:
             },
             kinds={name: name for name in CHANNELS},
             sources={name: Source(queue=QUEUE_OF[name], reply_within_s=60) for name in CHANNELS},
-            is_up=lambda _: True,
         )
