@@ -95,6 +95,17 @@ OFFER: tuple[Place, ...] = (*DESK, "offer")
 ACTIONS: tuple[Action, ...] = (
     _act("accept", "a", "accept", "accept or answer", "Work", OFFER, typing="f2", verb="accept", rank=1),
     _act("decline", "d", "decline", "decline an offer", "Work", OFFER, typing="f3", verb="decline", rank=2),
+    _act(
+        "decline_saying",
+        "D",
+        "decline, saying why",
+        "decline with a word",
+        "Work",
+        OFFER,
+        typing="shift+f3 f15",
+        verb="decline",
+        rank=22,
+    ),
     _act("reply", "r", "reply", "reply", "Work", (*READING, "down"), verb="reply", rank=3),
     _act("note", "n", "note", "note to colleagues", "Work", (*DESK, "down"), typing="f8", verb="note", rank=5),
     _act(

@@ -5,7 +5,10 @@ The law: it says what happens if nobody answers, its edge drains with the time, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from agent_tui.model import clock
+from agent_tui.model.cells import fit, wrap
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part, edge, fitted, key_part, margined
 from agent_tui.model.glyphs import Glyphs
@@ -13,45 +16,93 @@ from agent_tui.model.runs import Line, Run, line
 from broker_bridge.contract.views import Row
 
 OFFER_MS = 20 * clock.SECOND_MS
-"""A whole edge: an offer that lasts longer drains from here on."""
+"""A whole edge, where it is not known how long the offer was to last."""
+LABEL_CELLS = 8
+MOST_OF_PROBLEM = 3
+"""Rows of a packet's problem on the card."""
+_TITLES = {"transfer": "Transfer", "consult": "Consult"}
+ASKS = {"transfer": "gives you", "consult": "asks you"}
 
 
-def card(row: Row, keys: tuple[Key, ...], now_ms: int, cells: int, glyphs: Glyphs) -> tuple[Line, ...]:
+class Beside(NamedTuple):
+    """What the card knows beside the row."""
+
+    of: int = 1
+    """Offers that wait for an answer, this one too."""
+    whole_ms: int = OFFER_MS
+    problem: str = ""
+    """Of a handover: what it is about, in a colleague's words."""
+    page: str = ""
+    """Where the visitor writes from."""
+
+
+ALONE = Beside()
+
+
+def card(
+    row: Row, keys: tuple[Key, ...], now_ms: int, cells: int, glyphs: Glyphs, beside: Beside = ALONE
+) -> tuple[Line, ...]:
     """The card over the timeline."""
     left_ms = max(0, (row.offer_until_ms or now_ms) - now_ms)
     blank = line(ground="bar")
+    # Of several the count stays and the words before the clock go: the title is never cut.
+    words = "answer in " if beside.of < 2 and row.offer_kind not in _TITLES else ""
     lines = [
-        edge(cells, glyphs, role="near", left=left_ms / OFFER_MS),
-        _both((_title(), _word(row)), (_clock("answer in ", left_ms),), cells),
+        edge(cells, glyphs, role="near", left=left_ms / beside.whole_ms),
+        _both((*_title(row, beside), _word(row)), (_clock(words, left_ms),), cells),
         blank,
         _both((Part((Run(clean_line(row.name), "strong", "b"),)),), _tier(row), cells),
         _both((Part((Run(f"“{clean_line(row.text)}”"),)),), (), cells),
         blank,
         _both((*_waited(row, now_ms, "waited  "), *_due(row, now_ms)), (), cells, 3),
     ]
-    if row.queue:
-        lines.append(_fact("queue   ", clean_line(row.queue), cells))
-    if row.offer_reason:
-        lines.append(_fact("why you ", clean_line(row.offer_reason), cells))
+    if asks := _asks(row):
+        lines.append(_fact("from", asks, cells))
+    lines.extend(_problem(beside, cells, glyphs))
+    facts = (("queue", row.queue), ("on page", beside.page), ("why you", row.offer_reason))
+    lines.extend(_fact(label, clean_line(words), cells) for label, words in facts if words)
     lines.append(blank)
     lines.append(_both(tuple(key_part(key, glyphs) for key in keys), (), cells, 1))
-    lines.append(_both((Part((Run("no answer: back to the queue", "mut", "i"),)),), (), cells))
+    lines.append(_both((Part((Run(f"no answer: {_otherwise(row)}", "mut", "i"),)),), (), cells))
     return tuple(lines)
 
 
-def strip(row: Row, keys: tuple[Key, ...], now_ms: int, cells: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def strip(
+    row: Row, keys: tuple[Key, ...], now_ms: int, cells: int, glyphs: Glyphs, beside: Beside = ALONE
+) -> tuple[Line, ...]:
     """Four rows under the thread's head, where there is no right column."""
     left_ms = max(0, (row.offer_until_ms or now_ms) - now_ms)
     name = Part((Run(clean_line(row.name), "strong", "b"),))
     shown = tuple(key_part(key, glyphs) for key in keys[:2])
     reason = (Part((Run(clean_line(row.offer_reason).split(",")[0], "mut"),), 1),) if row.offer_reason else ()
     acts = Part(tuple(run for n, part in enumerate(shown) for run in (*((Run(" "),) if n else ()), *part.runs)))
+    said: tuple[Run, ...] = (Run(f"“{clean_line(row.text)}”"),)
+    if asks := _asks(row):
+        # A colleague's words go before the customer's: they say why one is asked.
+        what = clean_line(beside.problem)
+        said = (Run(f"{asks}: " if what else asks, "mut"), Run(what))
     return (
-        edge(cells, glyphs, role="near", left=left_ms / OFFER_MS),
-        _both((_title(), name, _word(row)), (_clock("", left_ms),), cells),
-        _both((Part((Run(f"“{clean_line(row.text)}”"),)),), reason, cells),
+        edge(cells, glyphs, role="near", left=left_ms / beside.whole_ms),
+        _both((*_title(row, beside), name, _word(row)), (_clock("", left_ms),), cells),
+        _both((Part(said),), reason, cells),
         _both((*_waited(row, now_ms, "waited "), *_due(row, now_ms)), (acts,), cells),
     )
+
+
+def ended(before: Row, now: Row | None) -> str:
+    """`Kovács Eszter: Priya took it.`: why an offer is gone before its time; empty if it became one's own."""
+    name = clean_line(before.name, 60) or before.number
+    is_given = before.offer_kind in _TITLES
+    if now is None:
+        return f"{name}: it is no longer offered to you."
+    owner = clean_line(now.owner_name, 60).split(" ")[0]
+    if now.state == "closed":
+        return f"{name}: it was closed meanwhile."
+    if now.state != "other" or not owner:
+        return ""
+    if is_given and now.owner == before.owner:
+        return f"{name}: {owner} took it back."
+    return f"{name}: {owner} took it."
 
 
 def chip(row: Row, now_ms: int) -> tuple[Run, ...]:
@@ -59,8 +110,30 @@ def chip(row: Row, now_ms: int) -> tuple[Run, ...]:
     return (Run(f" offer {clock.minutes((row.offer_until_ms or now_ms) - now_ms)} ", "chip.near", "b"),)
 
 
-def _title() -> Part:
-    return Part((Run("Offer", "strong", "b"),))
+def _title(row: Row, beside: Beside) -> tuple[Part, ...]:
+    title = Run(_TITLES.get(row.offer_kind, "Offer"), "strong", "b")
+    return (Part((title, Run(f" 1 of {beside.of}" if beside.of > 1 else "", "mut"))),)
+
+
+def _asks(row: Row) -> str:
+    """`Ole Nilsen asks you`; empty of an offer of the router."""
+    owner = clean_line(row.owner_name, 60)
+    return f"{owner or 'a colleague'} {ASKS[row.offer_kind]}" if row.offer_kind in ASKS else ""
+
+
+def _otherwise(row: Row) -> str:
+    """What happens if nobody answers."""
+    if row.offer_kind not in ASKS:
+        return "back to the queue"
+    return f"stays with {clean_line(row.owner_name, 60).split(' ')[0] or 'its owner'}"
+
+
+def _problem(beside: Beside, cells: int, glyphs: Glyphs) -> list[Line]:
+    words = clean_line(beside.problem)
+    rows = wrap(words, max(8, cells - 2 - LABEL_CELLS)) if words else []
+    if len(rows) > MOST_OF_PROBLEM:
+        rows = [*rows[: MOST_OF_PROBLEM - 1], rows[MOST_OF_PROBLEM - 1] + glyphs.dots]
+    return [_fact("" if n else "problem", text, cells) for n, text in enumerate(rows)]
 
 
 def _word(row: Row) -> Part:
@@ -90,7 +163,7 @@ def _due(row: Row, now_ms: int) -> tuple[Part, ...]:
 
 
 def _fact(label: str, words: str, cells: int) -> Line:
-    return _both((Part((Run(label, "mut"), Run(words))),), (), cells)
+    return _both((Part((Run(fit(label, LABEL_CELLS), "mut"), Run(words))),), (), cells)
 
 
 def _both(left: tuple[Part, ...], right: tuple[Part, ...], cells: int, gap: int = 2) -> Line:

@@ -48,11 +48,11 @@ def offer(screen: Workstation) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     typed = screen.desk.has_focus
     found = screen.keys.keys_for("offer", ("accept", "decline"), is_typed=typed)
     keys = tuple(key for key in found if key.words in ("accept", "decline", "why"))
-    now_ms, glyphs = place.now_ms(), place.glyphs
+    now_ms, glyphs, beside = place.now_ms(), place.glyphs, screen.offering.beside(row)
     if screen.plan.has_right:
         cells = screen.plan.timeline if not screen.plan.is_stacked else screen.plan.profile
-        return offer_lines.card(row, keys, now_ms, cells, glyphs), ()
-    return (), offer_lines.strip(row, keys, now_ms, screen.plan.thread, glyphs)
+        return offer_lines.card(row, keys, now_ms, cells, glyphs, beside), ()
+    return (), offer_lines.strip(row, keys, now_ms, screen.plan.thread, glyphs, beside)
 
 
 def notice(words: str, cells: int) -> tuple[Line, ...]:

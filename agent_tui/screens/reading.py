@@ -37,6 +37,10 @@ class Reading:
         """Of the open conversation's customer, as far as known."""
         return self._profiles.get(self.opened.conv) if self.opened is not None else None
 
+    def known(self, conv: str) -> Opened | None:
+        """What is known of a conversation that was read before."""
+        return self._kept.get(conv)
+
     def open(self, row: Row) -> Opened:
         """Show this conversation; what is known of it stands there at once."""
         known = self._kept.pop(row.conv, None) or Opened(row)

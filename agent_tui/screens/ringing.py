@@ -1,14 +1,20 @@
 """Which conversations ring for this agent, and which of them is shown as the offer.
 
-The law: what rings is kept aside as it changes: a key press must not look at every row.
+The law: what rings is kept aside as it changes: a key press must not look at every row. An offer that was answered by a key
+makes room for the next one at once, and comes back if the bridge refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
+from agent_tui.model import offer_lines
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Row
+
+if TYPE_CHECKING:
+    from agent_tui.model.desk import Applied
 
 
 class Ringing:
@@ -16,24 +22,54 @@ class Ringing:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
-        self._ringing: set[str] = set()
+        self._ringing: dict[str, int] = {}
+        """Until when, by conversation."""
+        self._whole_ms: dict[str, int] = {}
         self.put_away: set[str] = set()
         """Offers whose card was put away; they stay in the list."""
+        self.answered: set[str] = set()
+        """Accepted or declined by a key; the bridge has not answered yet."""
 
     def note(self, conversations: Iterable[str]) -> None:
         """These rows may have begun or ceased to ring."""
-        known = self._place.state.rows
+        known, now_ms = self._place.state.rows, self._place.now_ms()
         for conv in conversations:
             row = known.get(conv)
-            if row is not None and row.state == "ringing":
-                self._ringing.add(conv)
-            else:
-                self._ringing.discard(conv)
-                self.put_away.discard(conv)
+            until_ms = (row.offer_until_ms or 0) if row is not None and row.state == "ringing" else None
+            if self._ringing.get(conv) == until_ms:
+                continue
+            # Gone, or offered anew: it is another offer than the one that was put away or answered.
+            self.put_away.discard(conv)
+            self.answered.discard(conv)
+            self._ringing.pop(conv, None)
+            self._whole_ms.pop(conv, None)
+            if until_ms is not None:
+                self._ringing[conv] = until_ms
+                self._whole_ms[conv] = max(offer_lines.OFFER_MS, until_ms - now_ms)
+
+    def offers(self) -> list[Row]:
+        """Those that wait for an answer, the one with least time left first, without what was put away or answered."""
+        now_ms, known = self._place.now_ms(), self._place.state.rows
+        waiting = self._ringing.keys() - self.put_away - self.answered
+        found = [known[conv] for conv in waiting if conv in known and (known[conv].offer_until_ms or 0) > now_ms]
+        return sorted(found, key=lambda row: (row.offer_until_ms or 0, row.conv))
 
     def offer(self) -> Row | None:
-        """The one with least time left, unless it was put away."""
-        now_ms, known = self._place.now_ms(), self._place.state.rows
-        ringing = [known[conv] for conv in self._ringing - self.put_away if conv in known]
-        ringing = [row for row in ringing if row.state == "ringing" and (row.offer_until_ms or 0) > now_ms]
-        return min(ringing, key=lambda row: row.offer_until_ms or 0, default=None)
+        """The one that is shown."""
+        return next(iter(self.offers()), None)
+
+    def whole_ms(self, row: Row) -> int:
+        """How long this offer lasts altogether, as far as it was seen."""
+        return self._whole_ms.get(row.conv, offer_lines.OFFER_MS)
+
+    def taken(self, applied: Applied, asked: Collection[str]) -> str:
+        """What to say of offers that ended by somebody else; empty if there are none. Ask before `note`."""
+        if applied.is_reset:
+            return ""
+        now_ms, rows = self._place.now_ms(), self._place.state.rows
+        found = []
+        for conv, before in sorted(applied.before.items()):
+            is_open = before.state == "ringing" and (before.offer_until_ms or 0) > now_ms
+            if is_open and conv not in self.answered and conv not in asked:
+                found.append(offer_lines.ended(before, rows.get(conv)))
+        return "  ".join(words for words in found if words)
