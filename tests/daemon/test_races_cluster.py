@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class House:
             return await leader(bus, stream) == node
 
         for stream in LED_TOGETHER:
-            await until(lambda stream=stream: is_led(stream), bound_s=60.0, saying=f"{node} does not lead {stream}")
+            await until(partial(is_led, stream), bound_s=60.0, saying=f"{node} does not lead {stream}")
 
     async def speak(self, lines: list[dict[str, Any]], channel: str) -> None:
         """One sender: says on what was not acknowledged, with the same ids."""
@@ -97,7 +98,11 @@ class House:
             await asyncio.sleep(0.02)
 
     async def reached(self, count: int) -> None:
-        await until(lambda: self.acknowledged >= count, bound_s=150.0, saying="the flow stands still")
+        await until(lambda: self.acknowledged >= count, bound_s=110.0, saying=lambda: self._stands_still(count))
+
+    def _stands_still(self, count: int) -> str:
+        said = "\n".join(f"{site.name}: {site.said()[-3000:]}" for site in self.sites)
+        return f"the flow stands still at {self.acknowledged} of {count}\n{said}"
 
     async def outage(self, bus: Bus, most: int, turn: int, turns: int) -> dict[str, float]:
         """Kill the leader in the middle, start it again later; seconds until what was begun after the kill was acknowledged."""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -276,13 +277,16 @@ async def _customers(bridges: list[Parts], board: Board, senders: int, waves: in
         async with asyncio.TaskGroup() as crowd:
             for who in range(senders):
                 crowd.create_task(bridges[who % len(bridges)].intake.store(_words(who, wave)))
-        done = (wave + 1) * senders // 2
-        await until(lambda done=done: board.facts["Closed"] >= done, bound_s=120.0, saying=lambda: str(board.facts))
+        await until(partial(_are_closed, board, (wave + 1) * senders // 2), bound_s=120.0, saying=lambda: board.facts)
     await until(
         lambda: len(board.cases) == senders and not board.open,
         bound_s=120.0,
         saying=lambda: f"{len(board.open)} of {len(board.cases)} are open: {board.facts}",
     )
+
+
+def _are_closed(board: Board, count: int) -> bool:
+    return board.facts["Closed"] >= count
 
 
 def _words(who: int, wave: int) -> Envelope:
