@@ -9,12 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 
-def lowest(bits: int) -> int:
-    """The smallest member. `bits` must not be empty."""
-    # Not `bits & -bits`: an AND with a negative number copies both (0.8 us against 0.35 us at 10,000 members).
-    return (bits ^ (bits - 1)).bit_length() - 1
-
-
 def of(numbers: Iterable[int], capacity: int) -> int:
     """The set of these numbers, each below `capacity`: for many at once (setting one after the other copies the set each time)."""
     raw = bytearray((capacity + 7) >> 3)

@@ -60,4 +60,4 @@ def demerit(one: Sitting, best: Sitting | None, request: Request) -> str:
         return "later in the order"
     if one.level > best.level:
         return f"more to do: {one.load} of {one.units}"
-    return "was given work later" if one.given > best.given else "came later"
+    return "their turn comes later"

@@ -26,6 +26,8 @@ BLOCK = 1024
 """Agents that place is made for at once."""
 MOST_COSTS = 128
 """Different costs whose room is kept ready; a policy has a handful."""
+FEW = 6
+"""Members up to which a set is made faster one by one than at once."""
 AT = {"lunch": "at lunch", "break": "on a break", "meeting": "in a meeting", "training": "in training"}
 STATES = {"wrap_up": "in wrap-up", "transfer_only": "transfer only"}
 
@@ -168,13 +170,8 @@ class Seating:
     def given(self, agent: AgentId) -> None:
         """They were just given something: among equals they come last now."""
         one = self._by_name.get(agent)
-        if one is None:
-            return
-        if self._turn + 1 >> GIVEN_BITS:
-            self._number_turns()
-        self._turn += 1
-        self._given.change(one.number, one.given, self._turn)
-        one.given = self._turn
+        if one is not None:
+            self._take_turn(one)
 
     def sitting(self, agent: AgentId) -> Sitting | None:
         """What is known of one agent, to read."""
@@ -211,8 +208,13 @@ class Seating:
         return self._skills.get((need.name, need.level), 0)
 
     def _bits_of(self, agents: frozenset[AgentId]) -> int:
-        found = (self._by_name.get(agent) for agent in agents)
-        return of((one.number for one in found if one is not None), len(self._by_number))
+        found = [one.number for agent in agents if (one := self._by_name.get(agent)) is not None]
+        if len(found) > FEW:
+            return of(found, len(self._by_number))
+        bits = 0
+        for number in found:
+            bits |= 1 << number
+        return bits
 
     def _room_for(self, units: int) -> int:
         bits = self._room.get(units)
@@ -253,6 +255,7 @@ class Seating:
         one = Sitting(agent, number)
         one.load, one.state, one.reason = self._apart.pop(agent, (0, OFF, ""))
         one.free = -1
+        self._take_turn(one)
         self._by_name[agent] = self._by_number[number] = one
         one.label = ""
         self._set_label(one, label(one.state, one.reason))
@@ -307,9 +310,17 @@ class Seating:
             if (cost <= free) != (cost <= one.free):
                 self._room[cost] = bits ^ bit
 
+    def _take_turn(self, one: Sitting) -> None:
+        """Last among equals. No two have the same turn, so that the least of any set is one agent."""
+        if self._turn + 1 >> GIVEN_BITS:
+            self._number_turns()
+        self._turn += 1
+        self._given.change(one.number, one.given, self._turn)
+        one.given = self._turn
+
     def _number_turns(self) -> None:
         """The same order with small numbers again: once in a million turns."""
-        seated = sorted((one for one in self._by_name.values() if one.given), key=lambda one: one.given)
+        seated = sorted(self._by_name.values(), key=lambda one: one.given)
         for turn, one in enumerate(seated, 1):
             one.given = turn
         self._turn = len(seated)

@@ -88,7 +88,7 @@ class SameAsASortedList(RuleBasedStateMachine):
     def drop(self, name: str) -> None:
         self.line.drop(name)
         for known in (self.naive.waiting, self.naive.served, self.naive.until_ms):
-            known.pop(name, None)  # type: ignore[attr-defined]
+            known.pop(name, None)
 
     @rule(name=NAMES, wait_ms=st.integers(min_value=-5, max_value=50_000))
     def hold(self, name: str, wait_ms: int) -> None:
@@ -169,9 +169,7 @@ def test_the_later_ones_move_up_when_an_earlier_one_leaves_even_in_another_queue
     st.lists(st.tuples(st.sampled_from(["loud", "b", "c", ""]), st.integers(min_value=1, max_value=9)), max_size=60),
     st.integers(min_value=1, max_value=9),
 )
-def test_nobody_is_overtaken_by_whoever_comes_after_their_place(
-    arrivals: list[tuple[str, int]], priority: int
-) -> None:
+def test_nobody_is_overtaken_by_whoever_comes_after_their_place(arrivals: list[tuple[str, int]], priority: int) -> None:
     line = Line()
     mine = one("mine", customer="me", priority=priority)
     line.put(mine)

@@ -40,6 +40,12 @@ async def _row3(folder: Path, is_quick: bool) -> Row:
         return await whole.row3(place, 0.5 if is_quick else 6.0)
 
 
+async def _row4(_folder: Path, is_quick: bool) -> Row:
+    from broker_bridge.daemon.bench import routing
+
+    return await routing.row4(is_quick)
+
+
 async def _row9(folder: Path, is_quick: bool) -> Row:
     from broker_bridge.daemon.bench import site, whole
 
@@ -58,6 +64,7 @@ ROWS: dict[int, Callable[[Path, bool], Coroutine[None, None, Row]]] = {
     1: _row1,
     2: _row2,
     3: _row3,
+    4: _row4,
     9: _row9,
     12: _row12,
 }
