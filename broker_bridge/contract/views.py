@@ -116,6 +116,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: tuple[FileLine, ...] = ()
     packet: Packet | None = None
     """Of a transfer: what goes along."""
+    until_ms: int | None = None
+    """Of an event: the moment that it speaks of, to be shown in the reader's zone behind the text."""
     is_automatic: bool = False
     """The machine said it."""
     case: str = ""

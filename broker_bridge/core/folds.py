@@ -21,6 +21,7 @@ from broker_bridge.core.state import (
     RESOLUTION,
     Consult,
     Conversation,
+    MergedCase,
     Offer,
     Promise,
     Snooze,
@@ -160,7 +161,7 @@ def _merged(fact: f.Merged, state: Conversation, entry: Entry, seq: int) -> None
 
 
 def _merged_from(fact: f.MergedFrom, state: Conversation, entry: Entry, seq: int) -> None:
-    state.merged[fact.conversation] = fact.number
+    state.merged[fact.conversation] = MergedCase(number=fact.number, handles=fact.handles, at_ms=entry.at_ms)
     if state.suggestion == fact.conversation:
         state.suggestion = ""
     for handle in fact.handles:
@@ -206,6 +207,12 @@ def _unmerged(fact: f.Unmerged, state: Conversation, entry: Entry, seq: int) -> 
 
 def _split_off(fact: f.SplitOff, state: Conversation, entry: Entry, seq: int) -> None:
     state.last_ms = entry.at_ms
+    if state.last_in_seq >= fact.from_seq:
+        # Whoever waits, waits there.
+        state.waiting_since_ms = None
+        state.unread = 0
+        for what in FIRST_WAIT:
+            state.promises.pop(what, None)
 
 
 def _split_from(fact: f.SplitFrom, state: Conversation, entry: Entry, seq: int) -> None:

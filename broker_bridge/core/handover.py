@@ -15,7 +15,7 @@ from broker_bridge.contract.words import Words
 from broker_bridge.core import targets
 from broker_bridge.core.actor import Actor, House, Rule, is_merged, not_owner, wrong_epoch
 from broker_bridge.core.decision import Decision, Facts, refuse
-from broker_bridge.core.state import CLOSED, MERGED, OWNED, Conversation
+from broker_bridge.core.state import MERGED, OWNED, Conversation
 
 TRANSFER_OFFER_MS = 120_000
 """How long a colleague may think about a transfer; the owner keeps the case meanwhile."""
@@ -166,11 +166,6 @@ def said_yes(state: Conversation, agent: str) -> tuple[f.ConversationFact, ...]:
     yes = f.TransferAccepted(agent=agent)
     # Without an owner there is nobody to talk with: it is theirs.
     return (yes,) if state.offer.is_consult and state.status == OWNED else (yes, taken)
-
-
-def ends_with_owner(state: Conversation) -> bool:
-    """Whether somebody else would own it, were its owner gone: the one who is in the talk."""
-    return state.consult is not None and state.status not in (CLOSED, MERGED)
 
 
 RULES: Mapping[type[c.Act], Rule] = {

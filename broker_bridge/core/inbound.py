@@ -16,11 +16,17 @@ from broker_bridge.contract.envelopes import Receipt, Said, Stored, Unreadable
 from broker_bridge.contract.ids import ConversationId, CustomerId, HandleId, MessageId, QueueId, derived
 from broker_bridge.contract.words import Words
 from broker_bridge.core import conversation as conv
-from broker_bridge.core.conversation import Conversation
+from broker_bridge.core import hours, targets
+from broker_bridge.core.definitions import Policy
 from broker_bridge.core.handle import Handle
+from broker_bridge.core.state import Conversation
 
 REOPEN_WITHIN_MS = 14 * 86_400_000
 """A customer who answers a closed case within two weeks reopens it; later it is a new case."""
+
+
+AWAY_AGAIN_MS = 4 * 3_600_000
+"""One address is told that nobody is here once while it is closed, and never twice within four hours."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,10 +95,12 @@ def arrived(stored: Stored, item: Said | Unreadable) -> f.ConversationFact:
     )
 
 
-def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> Joined | None:
+def follow_up(
+    state: Conversation, stored: Stored, item: Said | Unreadable, policy: Policy, now_ms: int
+) -> Joined | None:
     """The facts on a conversation that takes the item; None: it was applied before.
 
-    A closed conversation is reopened, and then the handle moves with it.
+    A closed conversation is reopened, and then the handle moves with it. Out of hours the machine says so once.
 
     Raises:
         LookupError: it was erased meanwhile (or never was): the item belongs to another one. Look where again.
@@ -109,20 +117,75 @@ def follow_up(state: Conversation, stored: Stored, item: Said | Unreadable) -> J
         return Joined(conversation=state.id, conv=(again,))
     fact = arrived(stored, item)
     is_automatic = isinstance(item, Said) and bool(item.automatic)
-    if state.is_open or is_automatic:
-        # An out-of-office note joins a closed case and leaves it closed.
+    if is_automatic:
+        # An out-of-office note joins a closed case and leaves it closed; nobody waits behind it.
         return Joined(conversation=state.id, conv=(fact,))
+    promised = targets.on_message(state, policy, now_ms)
+    told = _away(state, state.queue, stored, item, policy, now_ms)
+    if state.is_open:
+        return Joined(conversation=state.id, conv=(fact, *promised, *told))
     back = (f.Reopened(queue=state.queue), fact, f.Queued(queue=state.queue, reason="the customer wrote again"))
-    return Joined(conversation=state.id, conv=back, handle=(f.Began(conversation=state.id),))
+    return Joined(conversation=state.id, conv=(*back, *promised, *told), handle=(f.Began(conversation=state.id),))
 
 
-def follow_ups(state: Conversation, arrivals: Iterable[tuple[Stored, Said]]) -> tuple[f.ConversationFact, ...]:
+def follow_ups(
+    state: Conversation, arrivals: Iterable[tuple[Stored, Said]], policy: Policy, now_ms: int
+) -> tuple[f.ConversationFact, ...]:
     """The facts of several messages on an open conversation, those that were applied before left out.
 
     None of them is a mail: whether two mails are one is for `follow_up` to say, one by one.
     """
     found = {stored.id: (stored, item) for stored, item in arrivals if stored.id not in state.items}
-    return tuple(arrived(stored, item) for stored, item in found.values())
+    if not found:
+        return ()
+    said = tuple(arrived(stored, item) for stored, item in found.values())
+    people = [(stored, item) for stored, item in found.values() if not item.automatic]
+    if not people:
+        return said
+    told = _away(state, state.queue, *people[-1], policy, now_ms)
+    return (*said, *targets.on_message(state, policy, now_ms), *told)
+
+
+def _away(
+    state: Conversation | None, queue: QueueId, stored: Stored, item: Said | Unreadable, policy: Policy, now_ms: int
+) -> tuple[f.ConversationFact, ...]:
+    """The machine's word that nobody is here: once while it is closed, to people only (RFC 3834), never to its own kind."""
+    rules = policy.rules(queue)
+    if not rules.away_reply or not isinstance(item, Said) or item.automatic or not item.sender.address:
+        return ()
+    if hours.is_open(rules.hours, now_ms):
+        return ()
+    told_ms = state.away_told_ms if state is not None else 0
+    if told_ms and now_ms - told_ms < AWAY_AGAIN_MS:
+        return ()
+    opens_ms = hours.opens_at(rules.hours, now_ms)
+    if told_ms and hours.opens_at(rules.hours, told_ms) == opens_ms:
+        return ()
+    subject = item.words.subject
+    if stored.kind == "email" and not subject.lower().startswith("re:"):
+        subject = f"Re: {subject}" if subject else "Re:"
+    chain = (*item.words.references, item.words.mail_id) if item.words.mail_id else item.words.references
+    words = Words(
+        text=rules.away_reply,
+        subject=subject,
+        address=item.sender.address,
+        name=item.sender.name,
+        to=(item.sender,) if stored.kind == "email" else (),
+        references=tuple(dict.fromkeys(chain)),
+        mail_id=item.words.mail_id,
+    )
+    return (
+        f.Replied(
+            message=derived("away", stored.id),
+            agent="",
+            channel=stored.channel,
+            channel_kind=stored.kind,
+            handle=stored.handle,
+            in_reply_to=message_id(stored),
+            words=words,
+            automatic="out of hours",
+        ),
+    )
 
 
 def first_contact(
@@ -133,6 +196,8 @@ def first_contact(
     conversation: ConversationId,
     new_customer: CustomerId,
     suggestion: tuple[ConversationId, str] | None,
+    policy: Policy,
+    now_ms: int,
 ) -> Joined:
     """A new conversation, and a new customer if the handle has none.
 
@@ -152,6 +217,7 @@ def first_contact(
         ),
         arrived(stored, item),
         f.Queued(queue=source.queue),
+        *_promised(conversation, stored, item, source, policy, now_ms),
     )
     if suggestion is not None:
         conv_facts = (*conv_facts, f.Suggested(conversation=suggestion[0], reason=suggestion[1]))
@@ -168,6 +234,17 @@ def first_contact(
         ),
         customer_id=customer,
     )
+
+
+def _promised(
+    conversation: ConversationId, stored: Stored, item: Said | Unreadable, source: Source, policy: Policy, now_ms: int
+) -> tuple[f.ConversationFact, ...]:
+    """What a first message is promised, and told out of hours."""
+    if isinstance(item, Said) and item.automatic:
+        return ()
+    empty = conv.begin(conversation)
+    promised = targets.on_message(empty, policy, now_ms, queue=source.queue, reply_s=source.reply_within_s)
+    return (*promised, *_away(None, source.queue, stored, item, policy, now_ms))
 
 
 def receipt(state: Conversation, stored: Stored, item: Receipt) -> f.ConversationFact | None:

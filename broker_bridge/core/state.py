@@ -91,6 +91,15 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     is_warned: bool = False
 
 
+class MergedCase(msgspec.Struct, frozen=True, kw_only=True):
+    """A case that goes on in this one."""
+
+    number: str
+    handles: tuple[HandleId, ...]
+    """Whose messages went there, and come here now."""
+    at_ms: int
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be done; the open ones are kept here, the done ones by the read model."""
 
@@ -160,8 +169,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     merged_into: ConversationId = ""
     before_merge: str = ""
     """Status before it went into another case."""
-    merged: dict[ConversationId, str] = {}
-    """Cases that go on here, and their numbers."""
+    merged: dict[ConversationId, MergedCase] = {}
+    """Cases that go on here."""
     split_from: ConversationId = ""
     suggestion: ConversationId = ""
     tags: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ Items are stored as a stranger sees them; `seen_by` turns one for its reader.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -134,7 +135,8 @@ def _replied(fact: f.Replied, entry: Entry, seq: int, named: Named) -> Item:
         at_ms=entry.at_ms,
         channel=named.word(fact.channel_kind),
         agent=fact.agent,
-        name=named.agent(fact.agent),
+        name=named.agent(fact.agent) if fact.agent else f"answered by itself: {fact.automatic}",
+        is_automatic=bool(fact.automatic),
         text=text,
         is_cut=is_cut,
         subject=words.subject,
@@ -164,11 +166,11 @@ def _noted(fact: f.Noted, entry: Entry, seq: int, named: Named) -> Item:
 
 
 def _passed_on(fact: f.Transferred, entry: Entry, seq: int, place: int, named: Named) -> Item | None:
-    """A transfer's word along the way is a note for whoever gets it, to be read whole."""
+    """A transfer's word along the way, and its packet, is a note for whoever gets it, to be read whole."""
     words = opened(fact.words)
-    if not words.text:
+    if not words.text and words.packet is None:
         return None
-    text, is_cut = _cut(words.text)
+    text, is_cut = _cut(words.text or _where_to(fact, named))
     return Item(
         id=f"{seq}-{place}",
         seq=seq,
@@ -179,34 +181,118 @@ def _passed_on(fact: f.Transferred, entry: Entry, seq: int, place: int, named: N
         name=named.agent(fact.agent),
         text=text,
         is_cut=is_cut,
-        note_to=named.agent(fact.to_agent) if fact.to_agent else f"the queue {fact.to_queue}",
+        packet=words.packet,
+        note_to=_target(fact, named),
         note_to_agent=fact.to_agent or "",
     )
 
 
+def _target(fact: f.Transferred, named: Named) -> str:
+    if fact.to_agent:
+        return named.agent(fact.to_agent)
+    if fact.to_skills:
+        return "whoever knows " + " and ".join(f"{one.name} {one.level}" for one in fact.to_skills)
+    return f"the queue {fact.to_queue}"
+
+
+def _where_to(fact: f.Transferred, named: Named) -> str:
+    verb = "asks" if fact.is_consult else "transfers it to"
+    return f"{named.agent(fact.agent)} {verb} {_target(fact, named)}"
+
+
+def _offer_ended(fact: f.OfferEnded, named: Named) -> str:
+    said = opened(fact.words).text
+    return f"{named.agent(fact.agent)}: offer {fact.reason}" + (f": {said}" if said else "")
+
+
+def _closed(fact: f.Closed, named: Named) -> str:
+    words = opened(fact.words)
+    return f"{named.agent(fact.agent)} closed it" + _outcome(fact.disposition, words, fact.tags)
+
+
+def _outcome(disposition: str, words: Words, tags: tuple[str, ...]) -> str:
+    fields = "".join(f", {name} {value}" for name, value in words.fields)
+    marked = "".join(f", {tag}" for tag in tags)
+    return (f": {disposition}" if disposition else "") + fields + marked + (f". {words.text}" if words.text else "")
+
+
+def _wrapped_up(fact: f.WrappedUp, named: Named) -> str:
+    who = "time is up" if fact.is_timeout else named.agent(fact.agent)
+    return f"{who}: outcome" + _outcome(fact.disposition, opened(fact.words), fact.tags).replace(": ", " ", 1)
+
+
+def _overflowed(fact: f.Overflowed, named: Named) -> str:
+    what = f"asks {fact.widen} less of every skill" if fact.widen else f"moves to the queue {fact.to_queue}"
+    return f"waited {fact.waited_s} s: " + (f"alarm: {fact.alarm}" if fact.alarm else what)
+
+
+def _task_added(fact: f.TaskAdded, named: Named) -> str:
+    words = opened(fact.words)
+    kind = "call back" + (f" {words.address}" if words.address else "") if fact.what == "call_back" else "task"
+    whom = f" for {named.agent(fact.assignee)}" if fact.assignee else ""
+    return f"{named.agent(fact.agent)}: {kind}{whom}" + (f": {words.text}" if words.text else "")
+
+
+def _task_done(fact: f.TaskDone, named: Named) -> str:
+    note = opened(fact.words).text
+    how = "dropped" if fact.is_dropped else "done"
+    return f"{named.agent(fact.agent)}: task {how}" + (f": {note}" if note else "")
+
+
+def _queued(fact: f.Queued, named: Named) -> str:
+    is_silent = not fact.reason or fact.reason in ("transferred", "the customer wrote again")
+    return "" if is_silent else f"back to the queue {fact.queue}: {fact.reason}"
+
+
+def _consult_ended(fact: f.ConsultEnded, named: Named) -> str:
+    why = f": {fact.reason}" if fact.reason else ""
+    return f"the talk with {named.agent(fact.agent)} is over{why}"
+
+
+def _reopened(fact: f.Reopened, named: Named) -> str:
+    return f"{named.agent(fact.agent)} reopened it" if fact.agent else "reopened: the customer wrote again"
+
+
+def _snoozed(fact: f.Snoozed, named: Named) -> str:
+    return f"{named.agent(fact.agent)} snoozed it" + ("" if fact.until_ms else " until they answer")
+
+
+def _woken(fact: f.Woken, named: Named) -> str:
+    return f"{named.agent(fact.agent)} woke it" if fact.agent else "awake again: its time came"
+
+
+_EVENTS: Mapping[type[f.Fact], Callable[[Any, Named], str]] = {
+    f.Accepted: lambda fact, named: f"{named.agent(fact.agent)} took it",
+    f.Transferred: _where_to,
+    f.OfferEnded: _offer_ended,
+    f.TransferAccepted: lambda fact, named: f"{named.agent(fact.agent)} said yes",
+    f.ConsultEnded: _consult_ended,
+    f.Closed: _closed,
+    f.WrappedUp: _wrapped_up,
+    f.Reopened: _reopened,
+    f.Queued: _queued,
+    f.Suggested: lambda fact, named: f"may belong to another case: {fact.reason}",
+    f.DeliveredAgain: lambda fact, named: f"the same mail arrived again by {fact.channel}",
+    f.Snoozed: _snoozed,
+    f.Woken: _woken,
+    f.Prioritized: lambda fact, named: f"{named.agent(fact.agent)}: priority {fact.priority}",
+    f.Overflowed: _overflowed,
+    f.TaskAdded: _task_added,
+    f.TaskDone: _task_done,
+    f.TaskReminded: lambda fact, named: "a task is due",
+    f.Merged: lambda fact, named: f"{named.agent(fact.agent)} merged it: it goes on in another case",
+    f.MergedFrom: lambda fact, named: f"{named.agent(fact.agent)} merged #{fact.number} in",
+    f.Unmerged: lambda fact, named: f"{named.agent(fact.agent)} undid the merge",
+    f.SplitOff: lambda fact, named: f"{named.agent(fact.agent)} split: later messages go on in #{fact.number}",
+    f.SplitFrom: lambda fact, named: f"split from #{fact.number}",
+    f.Erased: lambda fact, named: "the customer was erased",
+}
+"""A short sentence for each fact that is no message; who is not named here, or says nothing, is not shown."""
+
+
 def _words_of_event(fact: f.Fact, named: Named) -> str:
-    """A short sentence for a fact that is no message; empty = not shown."""
-    if isinstance(fact, f.Accepted):
-        return f"{named.agent(fact.agent)} took it"
-    if isinstance(fact, f.Transferred):
-        to = named.agent(fact.to_agent) if fact.to_agent else f"the queue {fact.to_queue}"
-        return f"{named.agent(fact.agent)} transfers it to {to}"
-    if isinstance(fact, f.OfferEnded):
-        return f"{named.agent(fact.agent)}: offer {fact.reason}"
-    if isinstance(fact, f.Closed):
-        note = opened(fact.words).text
-        return f"{named.agent(fact.agent)} closed it: {fact.disposition}" + (f". {note}" if note else "")
-    if isinstance(fact, f.Reopened):
-        return f"{named.agent(fact.agent)} reopened it" if fact.agent else "reopened: the customer wrote again"
-    if isinstance(fact, f.Queued) and fact.reason and fact.reason not in ("transferred", "the customer wrote again"):
-        return f"back to the queue {fact.queue}: {fact.reason}"
-    if isinstance(fact, f.Suggested):
-        return f"may belong to another case: {fact.reason}"
-    if isinstance(fact, f.DeliveredAgain):
-        return f"the same mail arrived again by {fact.channel}"
-    if isinstance(fact, f.Erased):
-        return "the customer was erased"
-    return ""
+    tell = _EVENTS.get(type(fact))
+    return tell(fact, named) if tell is not None else ""
 
 
 def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item | None:
@@ -226,7 +312,9 @@ def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item
     text = _words_of_event(fact, named)
     if not text:
         return None
-    return _event(entry, seq, place, text, getattr(fact, "agent", "") or "", named)
+    item = _event(entry, seq, place, text, getattr(fact, "agent", "") or "", named)
+    until_ms = getattr(fact, "until_ms", None) if isinstance(fact, f.Snoozed) else getattr(fact, "due_ms", None)
+    return msgspec.structs.replace(item, until_ms=until_ms) if until_ms is not None else item
 
 
 _IN_WORK = frozenset({delivery.QUEUED, delivery.SENDING})
