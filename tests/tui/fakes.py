@@ -12,6 +12,7 @@ import msgspec
 from agent_tui.model.linked import LinkStatus, NoLink
 from broker_bridge.contract import commands, views
 from broker_bridge.contract.ids import Mint
+from broker_bridge.contract.words import Packet
 from tests.tui import scenes
 
 Answerer = Callable[[Any], Any]
@@ -30,8 +31,11 @@ class FakeLink:
     pages: dict[str, views.ThreadPage] = field(default_factory=dict)
     profiles: dict[str, views.Profile] = field(default_factory=dict)
     directory: views.DirectoryView = field(default_factory=views.DirectoryView)
+    tasks: views.TaskPage = field(default_factory=lambda: views.TaskPage(tasks=()))
+    why: views.WhyView = field(default_factory=lambda: views.WhyView(sentence="Nothing is known of why."))
     texts: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    handovers: dict[str, views.HandoverView] = field(default_factory=dict)
     found: tuple[views.Row, ...] = ()
     all_rows: tuple[views.Row, ...] = ()
     answers: dict[type, Answerer] = field(default_factory=dict)
@@ -73,6 +77,12 @@ class FakeLink:
                 return page or views.ThreadPage(row=self._row(conv), upto=self.upto)
             case commands.ProfileOf(conversation=conv):
                 return self.profiles.get(conv) or views.Profile(customer=f"u-{conv}", rev=1, name=self._row(conv).name)
+            case commands.Handover(conversation=conv):
+                return self.handovers.get(conv) or views.HandoverView(packet=Packet(), upto=self.upto)
+            case commands.Tasks():
+                return self.tasks
+            case commands.WhyOf():
+                return self.why
             case commands.Directory():
                 return self.directory
             case commands.Search():

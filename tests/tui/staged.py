@@ -18,7 +18,7 @@ from agent_tui.model.outbox import Outbox
 from agent_tui.panes.lines import LineList
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Counts, Me, Refused, Row, Welcome
-from tests.tui import fakes, scenes, scenes_floor
+from tests.tui import fakes, scenes, scenes_floor, scenes_outcome, scenes_transfer
 from tests.until import until
 
 T = TypeVar("T")
@@ -168,6 +168,22 @@ async def supervisor(app: OneWindow) -> None:
     await pressed(app, "enter")
 
 
+async def wrap_up(app: OneWindow) -> None:
+    """Anna's case is closed, its outcome half written."""
+    await workstation(app)
+    app.workstation.inbox.list.focus()
+    await pressed(app, "e")
+    app.place.now_ms = lambda: scenes.NOW_MS - 22_000
+    fake_of(app).feed(scenes_outcome.WRAPPED)
+    await _settled(app)
+    app.place.now_ms = lambda: scenes.NOW_MS
+    app.tick()
+    await pressed(app, "2", *"35.00", "space", *"kr", "tab", *"abroad", "space", *"gold", "space", "tab", "tab")
+    await pressed(app, *("space" if letter == " " else letter for letter in "Waived once more"))
+    app.screen.set_focus(app.screen.query_one("#choices"))
+    await _settled(app)
+
+
 def fake_of(app: OneWindow) -> fakes.FakeLink:
     """The fake link behind the window."""
     assert isinstance(app.place.link, fakes.FakeLink)
@@ -180,7 +196,11 @@ SCENES: dict[str, Play] = {
     "link-lost": link_lost,
     "send-stopped": send_stopped,
     "transfer": after("t", "f", "e", "e"),
-    "close": after("e"),
+    "wrap-up": wrap_up,
+    "snooze": after("z", "tab", *"mon", "space", *"9:30"),
+    "why": after("w"),
+    "tasks": after("4"),
+    "call-back": after("C"),
     "help": after("question_mark"),
     "palette": after("colon", "t", "r"),
     "search": after("slash", "a", "n"),
@@ -194,11 +214,17 @@ def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False)
     """The window of a scene and what is to be done in it."""
     fake = fakes.maya()
     fake.directory = scenes_floor.DIRECTORY
+    fake.tasks, fake.why = scenes_outcome.TASK_PAGE, scenes_outcome.WHY
+    if name == "wrap-up":
+        fake.pages["c-anna"] = scenes_outcome.ANNA_WRAP_PAGE
     fake.pages["c-pauline"] = scenes_floor.PAULINE_PAGE
     fake.found = (scenes.ANNA, *scenes.WAITING)
     rows = scenes.SNOOZED if name == "empty" else scenes.MINE
     me = scenes.SUPERVISOR if name == "supervisor" else scenes.ME
     counts = replace(scenes.COUNTS, mine=0) if name == "empty" else scenes.COUNTS
+    if name.startswith("transfer"):
+        fake.directory = scenes_transfer.DIRECTORY
+        fake.handovers["c-anna"] = scenes_transfer.HANDOVER
     app, _ = window(folder, fake, rows=rows, theme=theme, ascii=ascii, me=me, counts=counts)
     return app, SCENES[name]
 

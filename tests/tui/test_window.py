@@ -284,7 +284,7 @@ async def test_transfer_to_a_colleague_with_a_note(tmp_path: Path) -> None:
         await it.open("c-anna")
         await it.press("t")
         await until(lambda: "Priya Rao" in it.text())
-        await it.press("p", "r", "i", "y", "tab", "l", "o", "o", "k", "alt+enter")
+        await it.press("p", "r", "i", "y", "shift+tab", "shift+tab", "l", "o", "o", "k", "alt+enter")
         act = await it.posted(c.Transfer)
         assert (act.conversation, act.epoch, act.to_agent, act.to_queue, act.note) == (
             "c-anna",
@@ -303,25 +303,6 @@ async def test_transfer_to_a_queue(tmp_path: Path) -> None:
         await it.press(*"loans", "enter")
         act = await it.posted(c.Transfer)
         assert (act.to_agent, act.to_queue) == (None, "loans")
-
-
-async def test_close_with_a_disposition_and_a_note(tmp_path: Path) -> None:
-    async with desk(tmp_path) as it:
-        await it.open("c-anna")
-        await it.press("e")
-        await until(lambda: isinstance(it.app.screen, Dialog) and "Fee waived" in it.text())
-        await it.press("down", "tab", "o", "k", "enter")
-        act = await it.posted(c.Close)
-        assert (act.conversation, act.epoch, act.disposition, act.note) == ("c-anna", 3, "Fee waived", "ok")
-
-
-async def test_close_by_number(tmp_path: Path) -> None:
-    async with desk(tmp_path) as it:
-        await it.open("c-anna")
-        await it.press("e")
-        await until(lambda: isinstance(it.app.screen, Dialog))
-        await it.press("4")
-        assert (await it.posted(c.Close)).disposition == "Dispute opened"
 
 
 async def test_close_and_next_is_one_key(tmp_path: Path) -> None:
