@@ -12,6 +12,7 @@ import msgspec
 
 from agent_tui.model.cells import pad, wrap
 from agent_tui.model.clean import clean
+from agent_tui.model.glyphs import Glyphs
 from broker_bridge.contract.words import Packet
 
 FIELDS = ("problem", "tried", "promised", "proved", "open")
@@ -54,6 +55,11 @@ def noted(packet: Packet, cells: int) -> tuple[tuple[str, str], ...]:
         for place, text in enumerate(wrap(words, max(8, cells - LABEL_CELLS)) if words else ()):
             lines.append((pad("" if place else LABELS[name], LABEL_CELLS), text))
     return tuple(lines)
+
+
+def signed(words: str, glyphs: Glyphs) -> str:
+    """The signs of what was proved in the form of this terminal; all other words stay as they were written."""
+    return words.replace("✓", glyphs.yes).replace("✗", glyphs.no)
 
 
 def heights(wanted: Sequence[int], room: int, focused: int) -> tuple[int, ...]:

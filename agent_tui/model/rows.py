@@ -228,6 +228,8 @@ def _who(row: Row, at: Moment) -> tuple[Run, ...]:
     glyphs = at.glyphs
     if row.delivery == "failed":
         return (Run(f"{glyphs.no} failed", "late", "b"),)
+    if row.consult_with and row.state in ("mine", "consult"):
+        return (Run(f"{glyphs.between} ", "acc"), Run(_first_word(clean_line(row.consult_with), glyphs), "acc", "i"))
     if row.typing and at.has_link:
         name = clean_line(row.typing[0])
         role = "cust" if _is_customer(name, row) else "mut"

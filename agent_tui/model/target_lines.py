@@ -70,7 +70,7 @@ def person(one: Colleague, about: About) -> Line:
         load, load_role = "", "mut"
     else:
         load, load_role = bar(taken, room, at.glyphs), "text" if is_here else "mut"
-    right = _right(one, about)
+    right = _right(one, about, about.cells - _AT - width(load) - 3)
     left = (
         Run(" "),
         Run(sign, role),
@@ -136,8 +136,8 @@ def bar(taken: int, room: int, glyphs: Glyphs) -> str:
     return f"{glyphs.load(*shown)} {taken}/{room}"
 
 
-def _right(one: Colleague, about: About) -> str:
-    """What else matters: reads this case, full, skills and queues; what was typed goes first."""
+def _right(one: Colleague, about: About, room: int) -> str:
+    """What else matters: reads this case, full, as many skills and queues as fit; what was typed goes first."""
     name = clean_line(one.name, 60)
     if any(clean_line(viewer, 60) in (name, name.split(" ")[0]) for viewer in about.viewers):
         return "reads this"
@@ -149,7 +149,11 @@ def _right(one: Colleague, about: About) -> str:
     able = [clean_line(s.name, 40) + (f" {s.level}" if s.level > 1 else "") for s in one.skills]
     able += [clean_line(about.names.get(name, name), 40) for name in one.queues]
     able.sort(key=lambda word: not any(part in targets.folded(word) for part in typed))
-    return ", ".join(able)
+    shown = able[0] if able else ""
+    for word in able[1:]:
+        if width(f"{shown}, {word}") <= room:
+            shown = f"{shown}, {word}"
+    return shown
 
 
 def _ended(left: tuple[Run, ...], right: str, about: About, used: int, role: str) -> Line:

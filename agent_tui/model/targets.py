@@ -49,7 +49,7 @@ class Targets(NamedTuple):
     skills: tuple[Needed, ...] = ()
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return len(self.agents) + len(self.queues) + len(self.skills)
 
 
@@ -74,7 +74,7 @@ def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
     queues = [one for one in known.queues if _has(words, (one.name, one.queue, *(need.name for need in one.needs)))]
     agents.sort(key=lambda one: (_rank(one, word), _share(one, word), one.name, one.agent))
     queues.sort(key=lambda one: not one.is_open)
-    return Targets(tuple(agents), tuple(queues), _skills(known, typed, words, word))
+    return Targets(tuple(agents), tuple(queues), _skills(known, typed, words, me, word))
 
 
 def places(one: Colleague, word: str) -> tuple[int, int]:
@@ -152,7 +152,7 @@ def needed(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _skills(known: DirectoryView, typed: str, words: list[str], word: str) -> tuple[Needed, ...]:
+def _skills(known: DirectoryView, typed: str, words: list[str], me: AgentId, word: str) -> tuple[Needed, ...]:
     names = sorted({one.name for one in known.skills} | {skill.name for one in known.agents for skill in one.skills})
     parts = needed(typed)
     found: list[tuple[Skill, ...]] = []
@@ -164,7 +164,7 @@ def _skills(known: DirectoryView, typed: str, words: list[str], word: str) -> tu
         found = [(Skill(name=name, level=level),) for name in (_named(names, parts[0][0]) if parts else names)]
         found += _of_queues(known.queues, words)
     unique = list(dict.fromkeys(found))
-    return tuple(_counted(known, one, word) for one in (unique[:MOST_COMBINED] if len(parts) > 1 else unique))
+    return tuple(_counted(known, one, me, word) for one in (unique[:MOST_COMBINED] if len(parts) > 1 else unique))
 
 
 def _of_queues(queues: Iterable[QueueView], words: list[str]) -> list[tuple[Skill, ...]]:
@@ -179,14 +179,15 @@ def _named(names: Iterable[str], text: str) -> list[str]:
     return sorted(hits, key=lambda name: (folded(name) != text, not folded(name).startswith(text), name))
 
 
-def _counted(known: DirectoryView, needs: tuple[Skill, ...], word: str) -> Needed:
+def _counted(known: DirectoryView, needs: tuple[Skill, ...], me: AgentId, word: str) -> Needed:
     """Who of the ready has them all; the bridge's own count where it knows of more agents than this desk."""
-    fit = [one for one in known.agents if one.state == "ready" and _holds(one, needs)]
+    ready = [one for one in known.agents if one.state == "ready" and _holds(one, needs)]
+    fit = [one for one in ready if one.agent != me]
     best = min(fit, key=lambda one: (_share(one, word), one.name), default=None)
     taken, room = places(best, word) if best is not None else (0, 0)
     counted = Needed(needs, len(fit), best.name if best is not None else "", taken, room)
     told = next((one for one in known.skills if len(needs) == 1 and one.name == needs[0].name), None)
-    if told is not None and needs[0].level == 1 and told.ready > counted.ready:
+    if told is not None and needs[0].level == 1 and told.ready > len(ready):
         return Needed(needs, told.ready, told.least, told.load, told.capacity)
     return counted
 

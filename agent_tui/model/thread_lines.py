@@ -6,7 +6,7 @@ the width on its own ground; everything else is one muted line. All foreign text
 
 from typing import NamedTuple
 
-from agent_tui.model import clock
+from agent_tui.model import clock, packet_lines
 from agent_tui.model.cells import cut, pad, pad_left, width, wrap
 from agent_tui.model.clean import clean, clean_line
 from agent_tui.model.glyphs import Glyphs
@@ -30,6 +30,7 @@ class Keys(NamedTuple):
     open: str = "o"
     save: str = "s"
     unfold: str = ">"
+    unmerge: str = "U"
 
 
 class Place(NamedTuple):
@@ -52,8 +53,8 @@ def shares_header(before: Item, item: Item) -> bool:
     """Whether `item` goes on under the header of `before`."""
     return (
         item.kind in _TALK
-        and (before.kind, before.name, before.channel, before.delivery)
-        == (item.kind, item.name, item.channel, item.delivery)
+        and (before.kind, before.name, before.channel, before.delivery, before.case)
+        == (item.kind, item.name, item.channel, item.delivery, item.case)
         and 0 <= item.at_ms - before.at_ms < SHARED_MS
         and not (item.subject or item.reason or before.reason)
     )
@@ -61,7 +62,12 @@ def shares_header(before: Item, item: Item) -> bool:
 
 def is_event(item: Item) -> bool:
     """Whether the item is one muted line: events, and kinds that this version does not know."""
-    return item.kind not in _TALK and item.kind not in _LANES
+    return item.kind not in _TALK and item.kind not in _LANES and item.packet is None
+
+
+def is_merged_in(item: Item) -> bool:
+    """Whether the item says that another case was merged into this one."""
+    return item.kind == "event" and bool(item.case) and "merged in" in item.text
 
 
 def leading(place: Place) -> tuple[Line, ...]:
@@ -83,6 +89,8 @@ def body(item: Item, place: Place, at: Moment, keys: Keys) -> tuple[Line, ...]:
         return _lane(item, place.cells, at)
     if item.kind in _TALK:
         return _talk(item, place, at, keys)
+    if item.packet is not None:
+        return (_event(item, place.cells, at, keys), *_lane(item, place.cells, at))
     return (_event(item, place.cells, at, keys),)
 
 
@@ -137,23 +145,34 @@ def _event(item: Item, cells: int, at: Moment, keys: Keys) -> Line:
     word = pad(cut(clean_line(item.channel), 4, ""), 5) if item.channel else ""
     left = (Run(f"   {clock.at(item.at_ms, at.tz)}  {word}{text}", "mut"),)
     right = _key(keys.raw, "raw") if item.has_raw and item.kind == "unreadable" else ()
+    if is_merged_in(item):
+        right = _key(keys.unmerge, "un-merge")
     return line(*ends(left, right, cells - 1, at.glyphs.dots))
 
 
 def _lane(item: Item, cells: int, at: Moment) -> tuple[Line, ...]:
     """A note or a whisper: full width on its own ground."""
-    glyphs, role, ground = at.glyphs, item.kind, f"{item.kind}bg"
-    edge = Run(f" {getattr(glyphs, item.kind)} ", role)
+    glyphs, role = at.glyphs, item.kind if item.kind in _LANES else "note"
+    ground = f"{role}bg"
+    edge = Run(f" {getattr(glyphs, role)} ", role)
     hint = "only colleagues see this" if cells >= 60 else "colleagues only"
     names = [name for name in (clean_line(item.name, 60), clean_line(item.note_to, 40)) if name]
-    if width(" -> ".join(names)) > cells - 4 - width(f"{item.kind}   hh:mm  {hint}"):
+    case = f"  #{clean_line(item.case, 12)}" if item.case else ""
+    if width(" -> ".join(names)) > cells - 4 - width(f"{role}   hh:mm  {hint}{case}"):
         names = [name.split(" ")[0] for name in names]
-    title = Run(f"{item.kind} {f' {glyphs.to} '.join(names)}", role, "b")
-    header = ends(
-        (title, Run(f"  {clock.at(item.at_ms, at.tz)}", role)), (Run(hint, role, "i"),), cells - 4, glyphs.dots
-    )
-    texts = wrap(clean(item.text), max(8, cells - 7))
-    return (line(edge, *header, ground=ground), *(line(edge, Run(text, role), ground=ground) for text in texts))
+    title = Run(f"{role} {f' {glyphs.to} '.join(names)}", role, "b")
+    moment = Run(f"  {clock.at(item.at_ms, at.tz)}{case}", role)
+    header = ends((title, moment), (Run(hint, role, "i"),), cells - 4, glyphs.dots)
+    texts = wrap(clean(item.text), max(8, cells - 7)) if item.kind in _LANES else ()
+    if item.packet is not None and not any(texts):
+        texts = ()
+    rows: list[tuple[Run, ...]] = [(Run(text, role),) for text in texts]
+    if item.packet is not None:
+        rows += [
+            (Run(label, role, "i"), Run(packet_lines.signed(words, at.glyphs), role))
+            for label, words in packet_lines.noted(item.packet, max(8, cells - 7))
+        ]
+    return (line(edge, *header, ground=ground), *(line(edge, *runs, ground=ground) for runs in rows))
 
 
 def _talk(item: Item, place: Place, at: Moment, keys: Keys) -> tuple[Line, ...]:
@@ -185,13 +204,16 @@ def _header(item: Item, cells: int, at: Moment, keys: Keys) -> Line:
     dots = at.glyphs.dots
     if item.kind == "them":
         name = Run(clean_line(item.name, 60) or "customer", "cust", "b")
-        written = f"  written {clock.at(item.source_ms, at.tz)}" if item.source_ms is not None else ""
+        case = f"  #{clean_line(item.case, 12)}" if item.case else ""
+        written = f"{case}  written {clock.at(item.source_ms, at.tz)}" if item.source_ms is not None else case
         left = (Run("   "), name, moment, Run(f"  {clean_line(item.channel, 8)}{written}", "mut"))
         right = _key(keys.raw, "raw") if item.has_raw else ()
         return line(*ends(left, right, cells - 1, dots))
     name = Run("you", "acc", "b") if item.kind == "you" else Run(clean_line(item.name, 60) or item.kind, "strong", "b")
     state = delivery(item, at.glyphs)
     last = state._replace(text=f"  {state.text}") if state.text else Run(f"  {clean_line(item.channel, 8)}", "mut")
+    if item.case:
+        last = last._replace(text=f"{last.text}  #{clean_line(item.case, 12)}")
     runs = cut_runs((name, moment, last), cells - EDGE_CELLS - 1, dots)
     used = sum(width(run.text) for run in runs)
     return line(Run(" " * (cells - EDGE_CELLS - used)), *runs)

@@ -38,7 +38,9 @@ def head_line(row: Row | None, cells: int, at: Instant) -> Line:
 
 def _people(row: Row, at: Instant) -> Part | None:
     if row.transfer_to:
-        return Part((Run(f"{at.glyphs.to} {clean_line(row.transfer_to, 40)} is asked", "near", "i"),), 4)
+        return Part((Run(f"asking {clean_line(row.transfer_to, 40).split(' ')[0]}", "near", "i"),), 4)
+    if row.consult_with:
+        return Part((Run(f"with {clean_line(row.consult_with, 40).split(' ')[0]}", "acc", "i"),), 4)
     if row.viewers and at.has_link:
         return Part((Run(f"{at.glyphs.reads} {clean_line(row.viewers[0], 40)} reads", "mut", "i"),), 4)
     if row.state == "other" and row.owner_name:
@@ -73,6 +75,8 @@ class ThreadPane(Vertical):
     DEFAULT_CSS = """
     ThreadPane { width: 1fr; height: 1fr; }
     ThreadPane #thread-head { height: 2; }
+    ThreadPane #thread-hints { height: 1; display: none; }
+    ThreadPane #thread-hints.-shown { display: block; }
     ThreadPane #thread-offer { height: 4; display: none; }
     ThreadPane.-offered #thread-offer { display: block; }
     ThreadPane #thread-empty { height: 1fr; display: none; }
@@ -82,6 +86,7 @@ class ThreadPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Painted(id="thread-head")
+        yield Painted(ground="bar", id="thread-hints")
         yield Painted(id="thread-offer")
         yield Painted(id="thread-empty")
         yield LineList(follows_end=True, id="thread-list")
@@ -96,6 +101,14 @@ class ThreadPane(Vertical):
         head = head_line(row, cells, at)
         rule = frame.rule(cells, at.glyphs, is_focused=self.list.has_focus)
         self.query_one("#thread-head", Painted).show(head, rule)
+
+    def show_hints(self, lines: tuple[Line, ...]) -> None:
+        """Rows under the head that ask for a decision; none = there is nothing to decide."""
+        shown = self.query_one("#thread-hints", Painted)
+        if len(shown.lines) != len(lines) and lines:
+            shown.styles.height = len(lines)
+        shown.set_class(bool(lines), "-shown")
+        shown.show(*lines)
 
     def show_offer(self, lines: tuple[Line, ...]) -> None:
         """Four rows under the head; none = there is no offer, or it has its card elsewhere."""

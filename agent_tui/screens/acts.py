@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agent_tui.model import clock, deeds
 from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
-from agent_tui.screens import asking, being, looking, offering
+from agent_tui.screens import asking, being, joining, looking, offering
 from agent_tui.screens.writing_desk import DISK_FULL
 from broker_bridge.contract.commands import Accept, Act, Close, Decline, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
@@ -217,6 +217,7 @@ def _move(how: str, *args: int) -> Callable[[Workstation], None]:
 def settled(screen: Workstation, act: Act, answer: Answer) -> None:
     """The bridge answered: words come back, the next conversation opens, a refusal is said."""
     screen.desk.settled(act, answer)
+    joining.settled(screen, act, answer)
     if isinstance(act, Accept | Decline) and isinstance(answer, Refusal):
         # Nothing came of it: it may be answered again, and getting it some other way is news again.
         screen.ringing.answered.discard(act.conversation)
@@ -258,9 +259,8 @@ def open_beside(screen: Workstation, key: Hashable) -> None:
     if key[0] == "file":
         asking.open_file(screen, str(key[-1]))
         return
-    row = screen.listing.row(str(key[-1]))
-    if key[0] in ("case", "moment") and row is not None:
-        looking.go_to(screen, row)
+    if key[0] in ("case", "moment") and key[-1]:
+        joining.lead_to(screen, str(key[-1]))
 
 
 ACTS: dict[str, Callable[[Workstation], None]] = {
@@ -272,6 +272,13 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "note": lambda screen: _write(screen, "note"),
     "transfer": asking.transfer,
     "take_back": _simple("take_back", deeds.take_back),
+    "confirm": _simple("confirm", deeds.confirm),
+    "end_consult": _simple("end_consult", deeds.end_consult),
+    "merge": joining.merge,
+    "unmerge": joining.unmerge,
+    "split": joining.split,
+    "observe": joining.observe,
+    "prioritize": joining.prioritize,
     "channel": _channel,
     "close": lambda screen: screen.wrapping.close(),
     "close_next": lambda screen: screen.wrapping.close_next(),

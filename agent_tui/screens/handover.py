@@ -54,7 +54,7 @@ class Field(Writing):
             if sign in SIGNS:
                 found.stylize(palette.style(SIGNS[sign], "b", "bar"), place, place + 1)
         if self._place.glyphs.ascii:
-            found.plain = found.plain.replace("✓", self._place.glyphs.yes).replace("✗", self._place.glyphs.no)
+            found.plain = packet_lines.signed(found.plain, self._place.glyphs)
         return found
 
     async def _on_key(self, event: events.Key) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent_tui.model.frame import Key
+from agent_tui.model.hints import HintKeys, hints
+from agent_tui.model.rows import Moment
 from agent_tui.model.runs import Line
 from agent_tui.model.status_lines import status_line
 from agent_tui.model.thread import Thread
@@ -100,8 +102,8 @@ class Sight:
         waiting = self._screen.desk.writer.on_its_way(opened)
         items = [*opened.items, *waiting] if waiting else list(opened.items)
         typing = opened.row.typing if at.has_link else ()
-        names = {name: self._screen.keys.shown(name, "thread") for name in ("raw", "open_item", "save_file", "unfold")}
-        keys = Keys(names["raw"], names["open_item"], names["save_file"], names["unfold"])
+        names = ("raw", "open_item", "save_file", "unfold", "unmerge")
+        keys = Keys(*(self._screen.keys.shown(name, "thread") for name in names))
         is_other = self._shown is None or self._shown[0] != opened.conv
         if self._shown is not None and not is_other:
             thread = self._shown[1].updated(
@@ -131,11 +133,18 @@ class Sight:
         opened, at = self._screen.reading.opened, self._screen.place.at()
         self._screen.inbox.show_head(self._screen.listing.view, self._screen.place.state.counts, at)
         self._screen.thread.show_head(opened.row if opened is not None else None, at)
+        self._screen.thread.show_hints(self._hints(at) if opened is not None else ())
         self._screen.composer.show_rule(at.glyphs)
         is_open = opened is not None
         self._screen.query_one(ProfilePane).show_head(is_open, self._screen.keys.shown("profile"), at)
         self._screen.query_one(TimelinePane).show_head(is_open, self._screen.keys.shown("timeline"), at)
         self.keys()
+
+    def _hints(self, at: Moment) -> tuple[Line, ...]:
+        opened, shown = self._screen.reading.opened, self._screen.keys.shown
+        assert opened is not None
+        keys = HintKeys(*(shown(name, "thread") for name in HintKeys._fields))
+        return hints(opened.row, keys, self._screen.thread.size.width, at)
 
     def right(self) -> None:
         """Profile and timeline of the open conversation's customer."""

@@ -162,7 +162,7 @@ class Transferring(Listed[Whom | None]):
         names = {queue.queue: queue.name for queue in self._known.queues}
         about = About(self._left, word, typed, self._row.viewers, names, self.place.at())
         lines = target_lines.listed(self._found, about)
-        count = f"{self._found.count} found" if self._is_known else ""
+        count = f"{self._found.total} found" if self._is_known else ""
         self.query_one("#found", Painted).show(line(Run(pad_left(count, 11), "mut"), ground="bar"))
         if not lines:
             lines = [(None, line(Run(f"  {self._why_nobody()}", "mut", "i"), ground="bar"))]
