@@ -30,6 +30,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _print(found: object) -> None:
+    from broker_bridge.daemon.simulation.checkers import HAPPENED
     from broker_bridge.daemon.simulation.run import Summary, repeated
 
     assert isinstance(found, Summary)
@@ -37,11 +38,11 @@ def _print(found: object) -> None:
         print(f"seed {seed}: {len(problems)} promises broken; again: {repeated(seed, found.planted)}")
         for problem in problems[:SHOWN_PROBLEMS]:
             print(f"  {problem}")
-    for what, number in found.counts.items():
-        print(f"{number:>10,}  {what}")
+    for what, number in sorted(found.counts.items(), key=lambda one: (not one[0].startswith(HAPPENED), one[0])):
+        print(f"{number:>10,}  {what.removeprefix(HAPPENED)}")
     print(
         f"{found.seeds:,} histories, {found.virtual_s / 3600:,.1f} hours of life, {found.entries:,} entries in the log, "
-        f"{found.steps:,} steps, in {found.took_s:.1f} s: {found.a_second:.1f} a second"
+        f"{found.steps:,} steps, in {found.took_s:.1f} s: {found.a_second:.1f} a second on {found.jobs} processes; digest {found.digest}"
     )
     if found.planted:
         exits.say("the bug was found" if found.failed else "the bug was not found: the checkers are blind to it")

@@ -36,6 +36,8 @@ from broker_bridge.daemon.states import CONV, KINDS, States
 if TYPE_CHECKING:
     from broker_bridge.daemon.simulation.world import World
 
+HAPPENED = "happened: "
+"""Begins the names of what the summary shows first."""
 _dead = msgspec.json.Decoder(Dead)
 _records = msgspec.json.Decoder(Record)
 
@@ -85,6 +87,32 @@ async def check(world: World) -> None:
         _capacity,
     ):
         checker(evidence)
+    _count(evidence)
+
+
+_COUNTED: dict[type[f.Fact], str] = {
+    f.Offered: "offers",
+    f.Accepted: "accepts",
+    f.Transferred: "transfers",
+    f.Replied: "replies",
+    f.Reopened: "reopened",
+    f.Closed: "closes",
+    f.Received: "messages",
+    f.Opened: "conversations",
+}
+_OFFER_ENDS = {"declined": "declines", "expired": "offers timed out", "withdrawn": "offers withdrawn"}
+
+
+def _count(found: Evidence) -> None:
+    """What happened in the history, for whoever wants to know that something did."""
+    counts = found.world.books.counts
+    for _, _, _, fact in found.facts():
+        what = _COUNTED.get(type(fact))
+        if isinstance(fact, f.OfferEnded):
+            what = _OFFER_ENDS.get(fact.reason, "offers ended otherwise")
+        if what is not None:
+            what = f"{HAPPENED}{what}"
+            counts[what] = counts.get(what, 0) + 1
 
 
 async def _gather(world: World) -> Evidence:

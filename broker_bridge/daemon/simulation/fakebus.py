@@ -67,7 +67,9 @@ class Sky:
     is_down: bool = False
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     stored_after_all: int = 0
-    """Messages that were stored when nobody waited for the answer any more."""
+    """What was done when nobody waited for the answer any more."""
+    duplicates: int = 0
+    """Messages that a stream knew already."""
 
     def latency(self) -> float:
         draw, weather = self.random.random, self.weather
@@ -102,6 +104,7 @@ class Sky:
             raise Busy("too many open batches")
         before = self.server.of_subject(msgs[0].subject)
         told = self.server.store(msgs, self.loop.now)
+        self.duplicates += told.duplicate
         if before.ttl_s is not None:
             self.loop.call_later(before.ttl_s, self._age, before, told.seq, context=NOBODY)
         if before.name == "IN":

@@ -1,4 +1,5 @@
 """Bugs planted on purpose: each breaks one promise, and the checkers must find each in a bounded number of seeds, or they check nothing.
+Those of the rules (routing, capacity, presence, timers) stand in plantedrules.py.
 
 Law: a bug is one small change of the daemon, such as a tired person makes; it is put in for the length of one run and taken out again.
 """
@@ -23,13 +24,10 @@ from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
 from broker_bridge.daemon.logwriter import LogWriter
 from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.simulation.fakereaders import FakePull
+from broker_bridge.daemon.simulation.plantedrules import RULES, Change
 from broker_bridge.daemon.states import KINDS, States
 from broker_bridge.daemon.wire import Outgoing, Unknown
-
-Change = tuple[Any, str, Any]
-"""(where, name, what stands there instead)."""
 
 
 def _ack_before_store() -> list[Change]:
@@ -217,16 +215,6 @@ def _drafts_nowhere() -> list[Change]:
     return [(Drafts, "keep", keep)]
 
 
-def _loads_not_counted() -> list[Change]:
-    """The router believes that everybody is idle."""
-    right = Router._candidates
-
-    def candidates(self: Router) -> list[Any]:
-        return [msgspec.structs.replace(one, load=0) for one in right(self)]
-
-    return [(Router, "_candidates", candidates)]
-
-
 def _failure_that_was_none() -> list[Change]:
     """An uncertain end is taken for a certain failure, and tried again."""
     right = Dispatch._tell
@@ -239,29 +227,26 @@ def _failure_that_was_none() -> list[Change]:
     return [(Dispatch, "_tell", tell)]
 
 
-BUGS: dict[str, Callable[[], list[Change]]] = {
-    bug.__name__[1:]: bug
-    for bug in (
-        _ack_before_store,
-        _ack_before_log,
-        _no_expected_sequence,
-        _one_batch_two_decisions,
-        _unknown_taken_for_stored,
-        _send_before_claim,
-        _claim_without_deadline,
-        _claim_found_is_repeated,
-        _retry_under_a_new_id,
-        _fold_not_idempotent,
-        _short_memory,
-        _feed_skips_a_change,
-        _no_reset,
-        _owner_not_checked,
-        _audit_afterwards,
-        _drafts_nowhere,
-        _loads_not_counted,
-        _failure_that_was_none,
-    )
-}
+_BUGS = (
+    _ack_before_store,
+    _ack_before_log,
+    _no_expected_sequence,
+    _one_batch_two_decisions,
+    _unknown_taken_for_stored,
+    _send_before_claim,
+    _claim_without_deadline,
+    _claim_found_is_repeated,
+    _retry_under_a_new_id,
+    _fold_not_idempotent,
+    _short_memory,
+    _feed_skips_a_change,
+    _no_reset,
+    _owner_not_checked,
+    _audit_afterwards,
+    _drafts_nowhere,
+    _failure_that_was_none,
+)
+BUGS: dict[str, Callable[[], list[Change]]] = {bug.__name__[1:]: bug for bug in (*_BUGS, *RULES)}
 
 
 @contextmanager

@@ -6,6 +6,7 @@ with the words that repeat it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -31,6 +32,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     steps: int = 0
     entries: int = 0
 
+    @property
+    def mark(self) -> bytes:
+        """The history in a few bytes: equal wherever it was played."""
+        return repr((self.seed, self.problems, sorted(self.counts.items()), self.steps, self.entries)).encode()
+
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """All histories of one call."""
@@ -44,6 +50,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     took_s: float
     counts: dict[str, int]
+    jobs: int = 1
+    digest: str = ""
+    """Of all histories: the same for the same seeds, whatever the number of processes."""
 
     @property
     def a_second(self) -> float:
@@ -92,19 +101,23 @@ def run(first: int, seeds: int, *, planted: str = "", seconds: float | None = No
         finally:
             for worker in workers:
                 worker.end()
-    told = [one for part in parts for one in part]
+    told = sorted((one for part in parts for one in part), key=lambda one: one.seed)
     counts: Counter[str] = Counter()
+    digest = hashlib.sha256()
     for one in told:
         counts.update(one.counts)
+        digest.update(one.mark)
     return Summary(
         seeds=len(told),
-        failed={one.seed: one.problems for one in sorted(told, key=lambda one: one.seed) if one.problems},
+        failed={one.seed: one.problems for one in told if one.problems},
         planted=planted,
         virtual_s=sum(one.virtual_s for one in told),
         entries=sum(one.entries for one in told),
         steps=sum(one.steps for one in told),
         took_s=time.monotonic() - began,
         counts=dict(sorted(counts.items())),
+        jobs=jobs,
+        digest=digest.hexdigest()[:16],
     )
 
 

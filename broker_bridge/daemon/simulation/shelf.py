@@ -1,8 +1,8 @@
 """The disk of a simulated bridge: the daemon's own read model, in memory, made from a picture of an empty one.
 
-Law: every statement is the daemon's own. Three things are cheaper than on a disk, as nothing is asked of them here: the tables are made once
-for all histories; there are no indexes, which only make large tables quick; and the index of words is a plain table (nobody searches in a
-history, and its rows are compared all the same).
+Law: every statement is the daemon's own. Three things are cheaper than on a disk, as nothing is asked of them here: the tables are
+made once for all histories; there are no indexes, which only make large tables quick; and the index of words is a plain table (nobody
+searches in a history, and its rows are compared all the same).
 """
 
 from __future__ import annotations

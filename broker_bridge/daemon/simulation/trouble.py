@@ -149,7 +149,8 @@ class Trouble:
             provider.mood.calm()
         if self._world.sky.is_down:
             self._world.sky.come_back()
-        for one in (*self._world.houses.values(), *self._world.terminals.values()):
-            process = one.process
+        everybody = [house.process for house in self._world.houses.values()]
+        everybody += [terminal.process for terminal in self._world.terminals.values()]
+        for process in everybody:
             if process.held_until - process.held_since < LONG_SLEEP_S and process.held_until > self._world.loop.now:
                 self._world.loop.release(process)

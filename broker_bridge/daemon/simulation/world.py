@@ -22,7 +22,7 @@ from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.simulation import checkers, people
 from broker_bridge.daemon.simulation.books import Books
 from broker_bridge.daemon.simulation.fakebus import Sky
-from broker_bridge.daemon.simulation.fakeserver import Server, Stream
+from broker_bridge.daemon.simulation.fakeserver import Message, Server, Stream
 from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, House
 from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
@@ -80,6 +80,10 @@ class World:
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
+        self._leader = b""
+        self._leaders = -1
+        """How often another bridge took the lead; the first one is no change."""
+        self.sky.server.streams["KV_leases"].listen("$KV.leases.lease.leader.", self._leads)
         self._trouble = Trouble(self)
         self._begun: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -114,7 +118,15 @@ class World:
             for model in self.models.values():
                 model.close()
             logging.disable(logging.NOTSET)
-        self.books.counts["stored after all"] = self.sky.stored_after_all
+        for what, number in (
+            ("answers that nobody waited for", self.sky.stored_after_all),
+            ("duplicates dropped by the broker", self.sky.duplicates),
+            ("repeats dropped by a provider", self.books.repeats),
+            ("leader changes", max(0, self._leaders)),
+            ("bridge crashes", self.books.counts.get("bridge killed", 0)),
+            ("clock jumps", self.books.counts.get("trouble clock", 0)),
+        ):
+            self.books.counts[f"{checkers.HAPPENED}{what}"] = number
         log = self.sky.server.streams["LOG"]
         return Outcome(self.seed, self.books.problems, self.books.counts, self.loop.now, self.loop.steps, log.last_seq)
 
@@ -171,6 +183,11 @@ class World:
             )
             entry = Entry(at_ms=EPOCH_MS, by="test", facts=(enrolled,))
             self.sky.server.store([Outgoing(subjects.log("agent", agent), codec.encode(entry))], 0.0)
+
+    def _leads(self, message: Message) -> None:
+        if message.body and message.body != self._leader:
+            self._leader = message.body
+            self._leaders += 1
 
     # bridges
 
