@@ -326,10 +326,12 @@ class Desk:
                 return entries, found
 
             seq, found = await self._writer.decide(cells, wish.id, decision)
+            # It may have been decided on what the follower has not come to: a winner's fact, or the command's own of before.
+            upto = max(seq, cells[0].state.seq, self._follower.position)
         if isinstance(found, Facts):
             if isinstance(wish, (c.Reply, c.Note)):
                 await self._drafts.said(actor.agent, wish.conversation, wish.text)
-            return c.Done(upto=max(seq, self._follower.position), message=found.message)
+            return c.Done(upto=upto, message=found.message)
         if isinstance(found, Changed):
             items = self._reading.changed_items(wish.conversation, found.since, actor)
             new = tuple(item for item in items if item.seq > found.since and item.kind != "event")[:20]
@@ -338,7 +340,7 @@ class Desk:
                 stopped = msgspec.structs.replace(stopped, items=stopped.items[(len(stopped.items) + 1) // 2 :])
             return stopped
         await self._audit.refused(actor.agent, str(wish.__struct_config__.tag), found.code)
-        return msgspec.structs.replace(found, upto=self._follower.position)
+        return msgspec.structs.replace(found, upto=upto)
 
     def _may_lead(self, current: str, wanted: str) -> bool:
         """Whether the handle's next message should go to the reopened case: not away from another open one."""

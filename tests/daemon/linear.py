@@ -77,13 +77,14 @@ class _Case:
 
 
 class History:
-    """Fold entries with `add`, then ask `answers`; `broken` holds a sentence for each rule that was broken."""
+    """Fold entries with `add`, then ask `answers`; `broken` and `exceeded` hold a sentence for each rule and each limit that was."""
 
     def __init__(
         self, capacity: Mapping[str, int], cost: Callable[[str], int] = lambda kind: 1, bosses: Iterable[str] = ()
     ) -> None:
         """`capacity`: units by agent. `cost`: units of a conversation by channel kind. `bosses` may close what is not theirs."""
         self.broken: list[str] = []
+        self.exceeded: list[str] = []
         self.load: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         """The greatest load that each agent ever had."""
@@ -116,7 +117,7 @@ class History:
             self.most[agent] = max(self.most[agent], self.load[agent])
             most = self._capacity.get(agent, 0)
             if self.load[agent] > most:
-                self.broken.append(f"{where}: {agent} carries {self.load[agent]} of {most}")
+                self.exceeded.append(f"{where}: {agent} carries {self.load[agent]} of {most}")
 
     def _apply(self, case: _Case, fact: f.AnyFact, where: str) -> None:
         match fact:
@@ -244,4 +245,4 @@ def violations(
     history = History(capacity, cost)
     for seq, subject, entry in log:
         history.add(seq, subject, entry)
-    return history.broken + history.answers(calls)
+    return history.broken + history.exceeded + history.answers(calls)

@@ -315,6 +315,7 @@ async def _race(folder: Path, senders: int, waves: int) -> None:
     assert answers["accept", DONE] >= senders
     assert history.broken == []
     assert history.answers(board.calls) == []
+    assert history.exceeded == []
 
 
 async def test_eight_leaders_and_twenty_agents_own_once_and_never_exceed_a_limit(tmp_path: Path) -> None:
