@@ -46,11 +46,11 @@ class Index(Seating):
 
     def evenly(self, request: Request) -> AgentId | None:
         """Whoever of `prefer` is fit; else the one with the least to do."""
-        return self.preferred(request) or self._first(self._fit_bits(request))
+        return (request.prefer and self.preferred(request)) or self._first(self._fit_bits(request))
 
     def in_order(self, request: Request) -> AgentId | None:
         """Whoever of `prefer` is fit; else the first of `order`; else the one with the least to do of all others."""
-        return self.preferred(request) or self._first_in_order(self._fit_bits(request), request)
+        return (request.prefer and self.preferred(request)) or self._first_in_order(self._fit_bits(request), request)
 
     def preferred(self, request: Request) -> AgentId | None:
         """The first of `prefer` who may be given it."""
@@ -143,8 +143,10 @@ class Index(Seating):
     def _first(self, bits: int) -> AgentId | None:
         if not bits:
             return None
-        # No two have the same turn: one bit is left.
-        bits = least(least(bits, self._levels.zeros), self._given.zeros)
+        # No two have the same turn: one bit is left. The highest digits that no turn has yet are not asked.
+        digits = self._given.zeros
+        turns = digits[len(digits) - self._turn.bit_length() :]
+        bits = least(least(bits, self._levels.zeros), turns)
         return self._at(bits.bit_length() - 1).name
 
     def _first_in_order(self, bits: int, request: Request) -> AgentId | None:
