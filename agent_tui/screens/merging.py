@@ -70,7 +70,8 @@ class Merging(Listed[Merged | None]):
         super().on_mount()
         self.query_one("#both").styles.height = BLOCK_ROWS + 1
         self.query_one("#find", Input).focus()
-        self._fill()
+        # The list knows its cursor once it has its cells.
+        self.call_after_refresh(self._fill)
 
     def lay_out(self) -> None:
         super().lay_out()

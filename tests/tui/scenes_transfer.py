@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from broker_bridge.contract.ids import short_number
 from broker_bridge.contract.policy import Skill
 from broker_bridge.contract.views import (
     Case,
@@ -69,11 +70,12 @@ PACKET = Packet(
 )
 HANDOVER = HandoverView(packet=PACKET, case="5 messages, 1 note, 1 file", draft=106, seen=17, upto=100)
 
+SECOND_NUMBER = short_number("c-2108")
 VERBS = (*ANNA.verbs, "merge", "split", "observe", "prioritize")
 SECOND_CASE = Row(
     conv="c-2108",
     rev=90,
-    number="55210",
+    number=SECOND_NUMBER,
     name="Anna Berg",
     channel="mail",
     state="queued",
@@ -87,7 +89,9 @@ SECOND_CASE = Row(
 SECOND_PAGE = ThreadPage(
     row=SECOND_CASE,
     items=tuple(
-        Item(id=f"d-{n}", seq=40 + n, rev=40 + n, kind="them", at_ms=NOW_MS - HOUR, text="charged twice", channel="mail")
+        Item(
+            id=f"d-{n}", seq=40 + n, rev=40 + n, kind="them", at_ms=NOW_MS - HOUR, text="charged twice", channel="mail"
+        )
         for n in range(3)
     ),
     upto=100,
@@ -135,13 +139,20 @@ CONSULTED_PAGE = ThreadPage(
     seen=30,
 )  # fmt: skip
 MERGED_IN = Item(
-    id="m-18", seq=18, rev=18, kind="event", at_ms=NOW_MS - MINUTE, channel="form", text="55210 was merged in", case="55210"
+    id="m-18",
+    seq=18,
+    rev=18,
+    kind="event",
+    at_ms=NOW_MS - MINUTE,
+    channel="form",
+    text=f"{SECOND_NUMBER} was merged in",
+    case=SECOND_NUMBER,
 )
 PROFILE: Profile = replace(
     ANNA_PROFILE,
     open=(
         Case(conv="c-anna", number="K7Q2", text="this one", state="mine", at_ms=NOW_MS),
-        Case(conv="c-2108", number="55210", text="double charge", state="queued", at_ms=at("13:00", 3), word="mail"),
+        Case(conv="c-2108", number=SECOND_NUMBER, text="double charge", state="queued", at_ms=at("13:00", 3), word="mail"),
         Case(conv="c-4471", number="44713", text="gold card, Götgatan", state="ready", at_ms=at("13:00", 3), word="post"),
     ),
 )  # fmt: skip

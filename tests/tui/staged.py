@@ -153,6 +153,23 @@ def after(*keys: str) -> Play:
     return play
 
 
+def joined(row: Row, *keys: str) -> Play:
+    """Another state of Anna's case, or the case that one was asked about; then some keys."""
+
+    async def play(app: OneWindow) -> None:
+        await until(lambda: app.place.link is not None)
+        await _settled(app)
+        fake_of(app).feed(row)
+        app.workstation.ringing.put_away.add("c-piet")
+        await _settled(app)
+        app.workstation.inbox.list.select(row.conv)
+        app.workstation.follow()
+        await _settled(app)
+        await pressed(app, *keys)
+
+    return play
+
+
 async def empty(app: OneWindow) -> None:
     """Nothing waits."""
     await _settled(app)
@@ -196,6 +213,14 @@ SCENES: dict[str, Play] = {
     "link-lost": link_lost,
     "send-stopped": send_stopped,
     "transfer": after("t", "f", "e", "e"),
+    "transfer-page": after("t", "p", "r", "i", "y", "tab"),
+    "transfer-away": after("t", "f", "e", "e", "down", "down", "down", "down"),
+    "consult-asking": joined(scenes_transfer.ASKED),
+    "consult-with": joined(scenes_transfer.TALKING),
+    "consult-asked": joined(scenes_transfer.CONSULTED),
+    "suggested": joined(scenes_transfer.SUGGESTED),
+    "merge": joined(scenes_transfer.SUGGESTED, "m"),
+    "split": joined(scenes_transfer.SUGGESTED, "enter", "up", "S"),
     "wrap-up": wrap_up,
     "snooze": after("z", "tab", *"mon", "space", *"9:30"),
     "why": after("w"),
@@ -225,6 +250,10 @@ def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False)
     if name.startswith("transfer"):
         fake.directory = scenes_transfer.DIRECTORY
         fake.handovers["c-anna"] = scenes_transfer.HANDOVER
+    fake.pages["c-asked"] = scenes_transfer.CONSULTED_PAGE
+    fake.pages["c-2108"] = scenes_transfer.SECOND_PAGE
+    if name in ("merge", "suggested", "split"):
+        fake.profiles["c-anna"] = scenes_transfer.PROFILE
     app, _ = window(folder, fake, rows=rows, theme=theme, ascii=ascii, me=me, counts=counts)
     return app, SCENES[name]
 
