@@ -5,176 +5,44 @@ moment. So on the night when clocks go forward an opening 02:00-03:00 does not h
 twice, and every duration is real elapsed time. Spans that abut (24:00 and 00:00 of the next day) are one opening.
 
 Moments are ms since 1970 (UTC). `None` for hours = always open. The future is looked at 400 days far. Each function is pure; the
-openings of 64 days at a time are remembered for each definition, so that a call is two binary searches (about 2 us).
-Zones come from the table of `zoneinfo`, which is data here. An unknown zone raises `KeyError`: `problems` finds it first.
+openings of 64 days at a time are remembered for each definition, so that a call is two binary searches (1 to 5 us).
+Zones come from the table of `zoneinfo`, which is data here. An unknown zone raises `KeyError` or `ValueError`: `problems` finds it first.
 """
 
 from __future__ import annotations
 
 import functools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-import msgspec
-
 from broker_bridge.contract.policy import MINUTES_A_DAY, Closure, Hours, Span
+from broker_bridge.core.timetable import BLOCK_MS, DAY_MS, timetable, wall
 
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
 HORIZON_MS = 400 * DAY_MS
 """Further ahead nothing is looked for."""
-BLOCK_MS = 64 * DAY_MS
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIRST_MS, LAST_MS = -62_000_000_000_000, 253_000_000_000_000
-"""Years 5 to 9987: offsets outside are taken from the edge, because the library's dates end there."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class _Block(NamedTuple):
-    """The openings of 64 days, in order."""
-
-    starts: list[int]
-    ends: list[int]
-    before: list[int]
-    """Working ms of the block before each opening."""
-    total: int
-
-    def worked(self, at_ms: int) -> int:
-        """Working ms of the block until a moment in it."""
-        i = bisect_right(self.starts, at_ms) - 1
-        return self.before[i] + min(at_ms, self.ends[i]) - self.starts[i] if i >= 0 else 0
-
-
-class _Timetable:
-    """One definition, compiled."""
-
-    def __init__(self, hours: Hours) -> None:
-        self.zone = ZoneInfo(hours.zone)
-        self.week = msgspec.structs.replace(hours, closures=()) if hours.closures else hours
-        self.days = tuple(
-            _merged((s.from_min * MINUTE_MS, s.to_min * MINUTE_MS) for s in hours.week if s.day == day)
-            for day in range(7)
-        )
-        self.closed = _merged((closure.from_ms, closure.to_ms) for closure in hours.closures)
-        self._blocks: dict[int, _Block] = {}
-
-    def block(self, index: int) -> _Block:
-        known = self._blocks.get(index)
-        if known is None:
-            if len(self._blocks) >= 64:
-                self._blocks.clear()
-            known = self._blocks[index] = self._build(index * BLOCK_MS, (index + 1) * BLOCK_MS)
-        return known
-
-    def _build(self, begin: int, end: int) -> _Block:
-        openings = _without(_merged(self._by_the_wall(begin, end)), self.closed)
-        starts = [opening[0] for opening in openings]
-        ends = [opening[1] for opening in openings]
-        before: list[int] = []
-        total = 0
-        for start, stop in openings:
-            before.append(total)
-            total += stop - start
-        return _Block(starts, ends, before, total)
-
-    def _by_the_wall(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
-        """The week's spans between two moments, as the wall's clock shows them; closures are not looked at."""
-        for start, stop, offset in self._offsets(begin, end):
-            for day in range((start + offset) // DAY_MS, (stop - 1 + offset) // DAY_MS + 1):
-                midnight = day * DAY_MS - offset
-                for a, b in self.days[(day + 3) % 7]:  # 1 January 1970 was a Thursday
-                    opens, closes = max(midnight + a, start), min(midnight + b, stop)
-                    if opens < closes:
-                        yield opens, closes
-
-    def _offsets(self, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """(from, to, ms ahead of UTC): asked once a day, and the day of a change is halved until the moment is found."""
-        start, offset = begin, self._offset(begin)
-        for probe in range(begin + DAY_MS, end + DAY_MS, DAY_MS):
-            after = self._offset(probe)
-            if after == offset:
-                continue
-            low, high = probe - DAY_MS, probe
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self._offset(middle) == offset else (low, middle)
-            if high < end:
-                yield start, high, offset
-                start, offset = high, after
-        yield start, end, offset
-
-    def _offset(self, at_ms: int) -> int:
-        ahead = _local(self.zone, min(max(at_ms, FIRST_MS), LAST_MS)).utcoffset() or timedelta()
-        return ahead // timedelta(milliseconds=1)
-
-
-_compiled = functools.lru_cache(maxsize=256)(_Timetable)
-_at_hand: dict[int, tuple[Hours, _Timetable]] = {}
-"""By identity, which the kept definition holds: to hash 100 closures takes longer than the answer."""
-
-
-def _timetable(hours: Hours) -> _Timetable:
-    known = _at_hand.get(id(hours))
-    if known is not None:
-        return known[1]
-    if len(_at_hand) >= 256:
-        _at_hand.clear()
-    table = _compiled(hours)
-    _at_hand[id(hours)] = (hours, table)
-    return table
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order, without empty ones; those that touch are one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What is left of ordered spans outside ordered holes."""
-    left: list[tuple[int, int]] = []
-    i = 0
-    for start, end in spans:
-        while i < len(holes) and holes[i][1] <= start:
-            i += 1
-        at = i
-        while at < len(holes) and holes[at][0] < end:
-            if start < holes[at][0]:
-                left.append((start, holes[at][0]))
-            start = holes[at][1]
-            at += 1
-        if start < end:
-            left.append((start, end))
-    return left
-
-
 def planned(hours: Hours) -> Hours:
     """The same week without its closures; always the same object for the same hours, so that it is compiled once."""
-    return _timetable(hours).week
+    return timetable(hours).week
 
 
 def is_open(hours: Hours | None, at_ms: int) -> bool:
     """Whether offers may ring at this moment. The last moment of a span is closed already."""
     if hours is None:
         return True
-    block = _timetable(hours).block(at_ms // BLOCK_MS)
+    block = timetable(hours).block(at_ms // BLOCK_MS)
     i = bisect_right(block.starts, at_ms) - 1
     return i >= 0 and at_ms < block.ends[i]
 
 
 def openings(hours: Hours, from_ms: int, until_ms: int) -> list[tuple[int, int]]:
     """Every (opens, closes) between two moments, in order, cut at both."""
-    table = _timetable(hours)
+    table = timetable(hours)
     found: list[tuple[int, int]] = []
     for index in range(from_ms // BLOCK_MS, -(-until_ms // BLOCK_MS)):
         block = table.block(index)
@@ -196,7 +64,7 @@ def next_change(hours: Hours | None, at_ms: int) -> int | None:
 
 
 def _opens(hours: Hours, at_ms: int) -> int | None:
-    table = _timetable(hours)
+    table = timetable(hours)
     for index in range(at_ms // BLOCK_MS, (at_ms + HORIZON_MS) // BLOCK_MS + 1):
         block = table.block(index)
         i = bisect_right(block.starts, at_ms)
@@ -207,7 +75,7 @@ def _opens(hours: Hours, at_ms: int) -> int | None:
 
 def _closes(hours: Hours, at_ms: int) -> int | None:
     """The end of the opening that holds this moment, over the borders of blocks."""
-    table = _timetable(hours)
+    table = timetable(hours)
     for index in range(at_ms // BLOCK_MS, (at_ms + HORIZON_MS) // BLOCK_MS + 1):
         block = table.block(index)
         i = bisect_right(block.starts, at_ms) - 1
@@ -237,7 +105,7 @@ def add(hours: Hours | None, from_ms: int, seconds: float) -> int | None:
     left = round(seconds * 1000)
     if hours is None or not left:
         return from_ms + left
-    table = _timetable(hours)
+    table = timetable(hours)
     first = from_ms // BLOCK_MS
     left += table.block(first).worked(from_ms)
     for index in range(first, (from_ms + HORIZON_MS) // BLOCK_MS + 1):
@@ -256,7 +124,7 @@ def between(hours: Hours | None, a_ms: int, b_ms: int) -> int:
         return 0
     if hours is None:
         return b_ms - a_ms
-    table = _timetable(hours)
+    table = timetable(hours)
     first, last = a_ms // BLOCK_MS, b_ms // BLOCK_MS
     whole = sum(table.block(index).total for index in range(first, last))
     return whole + table.block(last).worked(b_ms) - table.block(first).worked(a_ms)
@@ -292,7 +160,7 @@ def moment(
     The midnight that ends the day of `near_ms` is `24:00`; an hour that the wall's clock shows a second time bears its zone's letters.
     """
     table = ZoneInfo(zone)
-    at, near = _local(table, at_ms), _local(table, near_ms)
+    at, near = wall(table, at_ms), wall(table, near_ms)
     clock = f"{at:%H:%M:%S}" if has_seconds and at.second else f"{at:%H:%M}"
     if at.fold:
         clock = f"{clock} {at:%Z}"
@@ -308,11 +176,7 @@ def moment(
 
 def local(zone: str, at_ms: int) -> datetime:
     """What the wall's clock shows."""
-    return _local(ZoneInfo(zone), at_ms)
-
-
-def _local(zone: ZoneInfo, at_ms: int) -> datetime:
-    return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone)
+    return wall(ZoneInfo(zone), at_ms)
 
 
 def problems(hours: Hours) -> list[str]:

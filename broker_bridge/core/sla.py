@@ -16,6 +16,7 @@ import msgspec
 
 from broker_bridge.contract.policy import Hours
 from broker_bridge.core import hours as working
+from broker_bridge.core.timetable import DAY_MS
 
 What = Literal["first", "next", "resolution"]
 """The first reply, the reply after it, or the end of the case."""
@@ -87,7 +88,7 @@ def resumed(what: What, hours: Hours | None, at_ms: int, left_s: int, work_s: in
     What was late when it stopped is late by as much. None: no end within 400 days.
     """
     if left_s <= 0:
-        start, _ = _both(hours, zone, at_ms - 2 * working.DAY_MS, at_ms, has_seconds=work_s < 3600)
+        start, _ = _both(hours, zone, at_ms - 2 * DAY_MS, at_ms, has_seconds=work_s < 3600)
         late = f"{_duration(-left_s)} late" if left_s else "due"
         because = f"{late} when its clock stopped, and so when it went on {start}"
         return Due(what=what, due_ms=at_ms + left_s * 1000, from_ms=at_ms, work_s=work_s, because=because)
@@ -140,7 +141,7 @@ def _left_out(hours: Hours, from_ms: int, due_ms: int) -> Iterator[tuple[int, st
         if working.between(week, start, end):
             yield start, closure.title
     # From a week before, so that the gap which holds the first moment is seen whole.
-    planned = working.openings(week, from_ms - 8 * working.DAY_MS, due_ms)
+    planned = working.openings(week, from_ms - 8 * DAY_MS, due_ms)
     for (_, closes), (opens, _) in pairwise(planned):
         start, end = max(closes, from_ms), min(opens, due_ms)
         if start < end and not _is_inside_closures(hours, start, end):

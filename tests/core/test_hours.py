@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from broker_bridge.contract.policy import Closure, Hours, Span
 from broker_bridge.core import hours as working
+from broker_bridge.core.timetable import DAY_MS
 
 STOCKHOLM, SAO_PAULO, LORD_HOWE = "Europe/Stockholm", "America/Sao_Paulo", "Australia/Lord_Howe"
 KATHMANDU, KIRITIMATI, SAMOA = "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Apia"
@@ -237,7 +238,7 @@ def test_nothing_is_looked_for_beyond_400_days() -> None:
 
 def test_the_horizon_is_400_days_from_any_day() -> None:
     for day in range(70):
-        start = ms("2026-11-25") + day * working.DAY_MS
+        start = ms("2026-11-25") + day * DAY_MS
         opens = start + working.HORIZON_MS
         there, gone = (
             Hours(zone=STOCKHOLM, week=ALWAYS, closures=(Closure(title="Move", from_ms=start, to_ms=end),))
