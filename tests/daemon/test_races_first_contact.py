@@ -20,10 +20,13 @@ from broker_bridge.contract import codec
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.envelopes import Envelope, Said
 from broker_bridge.contract.words import Address, Words, opened
+from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.intake import Intake
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.secrets import Secrets, site_key
+from tests.daemon.bridges import bridge_parts
+from tests.daemon.real_broker import RealBroker
 from tests.daemon.site import Site
 from tests.until import until
 
@@ -136,6 +139,47 @@ async def _assert_one_conversation_each(site: Site) -> None:
         assert [fact.item for fact in facts] == stored[handle]
     texts = Counter(opened(fact.words).text for facts in said.values() for fact in facts)
     assert texts == Counter(f"s{who} says {number}" for who in range(SENDERS) for number in range(EACH))
+
+
+async def test_first_messages_that_every_bridge_applies_at_once_are_one_conversation_each(broker: RealBroker) -> None:
+    """No lane, no lease: the log alone keeps four clerks from opening a case twice and from hearing a word twice."""
+    async with AsyncExitStack() as stack:
+        first = await broker.connect("test")
+        stack.push_async_callback(first.close)
+        await streams.ensure(first, streams.StreamSettings())
+        clerks = [await bridge_parts(broker, number) for number in range(1, 5)]
+        for one in clerks:
+            assert isinstance(one.bus, Bus)
+            stack.push_async_callback(one.bus.close)
+        items = [await clerks[0].intake.sealed(_first_words(who, n)) for who in range(25) for n in range(12)]
+        work = [(one, item) for one in clerks for item in items]
+        random.Random(4).shuffle(work)
+        try:
+            async with asyncio.TaskGroup() as crew:
+                for one in clerks:
+                    await one.start(crew)
+                async with asyncio.TaskGroup() as rush:
+                    for one, item in work:
+                        rush.create_task(one.clerk.apply(item))
+                raise _Over
+        except* _Over:
+            pass
+        said: dict[str, list[str]] = {}
+        reader = await first.follow("LOG", 1)
+        while reader.pending:
+            for entry_item in await reader.some():
+                for fact in codec.entry(entry_item.body).facts:
+                    if isinstance(fact, f.Received):
+                        said.setdefault(entry_item.subject, []).append(fact.item)
+        await reader.close()
+        races = sum(one.writer.races for one in clerks)
+    assert races > 0, "nobody met anybody: there was no race"
+    assert len(said) == 25
+    assert sorted(item for heard in said.values() for item in heard) == sorted(item.id for item in items)
+
+
+class _Over(Exception):
+    """Ends the bridges' work."""
 
 
 async def _race(folder: Path, bridges: int) -> None:

@@ -27,12 +27,9 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import Address, Words
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
-from broker_bridge.daemon.outlets import Queue
-from broker_bridge.daemon.outside import Lines, Outside, Terms
-from broker_bridge.daemon.parts import Parts, open_buckets
-from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.seal import Sealer, derive
+from broker_bridge.daemon.parts import Parts
 from broker_bridge.daemon.wire import BusError, Outgoing
+from tests.daemon.bridges import bridge_parts
 from tests.daemon.linear import DONE, Call, History
 from tests.daemon.real_broker import RealBroker
 from tests.until import until
@@ -45,7 +42,6 @@ COST = 20
 PLACES = 3
 """Conversations that an agent can carry at once."""
 RINGS_S = 1
-KEY = b"r" * 32
 _numbers = itertools.count(1)
 
 
@@ -187,38 +183,6 @@ class Hand:
             return None
 
 
-async def _parts(broker: RealBroker, number: int) -> Parts:
-    """One bridge, caught up with the log."""
-    bus = await broker.connect(f"bridge{number}")
-    buckets = await open_buckets(bus)
-    model = ReadModel(None)
-    _, head, _ = await bus.stream_bounds(subjects.LOG)
-    model.begin_with(await bus.stream_created(subjects.LOG), head)
-    outside = Outside(
-        boot=f"b{number}",
-        bus=bus,
-        buckets=buckets,
-        sealer=Sealer(KEY, buckets["keys"]),
-        handle_key=derive(KEY, "handles"),
-        model=model,
-        mint=ids.Mint(number, number),
-        now_ms=_now_ms,
-        clock=time.monotonic,
-        sleep=asyncio.sleep,
-        random=random.Random(number).random,
-    )
-    terms = Terms(
-        queues=[Queue(name="support", title="Support", target=0.8)],
-        dispositions=("solved",),
-        offer_timeout_s=RINGS_S,
-        silent_grace_s=0,
-        workers=64,
-    )
-    parts = Parts(outside, terms, lambda _: Lines(routes={}, running={}, kinds={}, sources={}))
-    await parts.catch_up()
-    return parts
-
-
 async def _lead_for_ever(bridges: list[Parts]) -> None:
     """Each believes that it alone leads, whatever the lease says."""
     while True:
@@ -245,7 +209,7 @@ async def _house(folder: Path, agents: int) -> AsyncIterator[tuple[list[Parts], 
         buses.append(await broker.connect("board"))
         await streams.ensure(buses[0], streams.StreamSettings())
         await _enroll(buses[0], names)
-        bridges = [await _parts(broker, number) for number in range(1, ROUTERS + 1)]
+        bridges = [await bridge_parts(broker, number, offer_timeout_s=RINGS_S) for number in range(1, ROUTERS + 1)]
         buses += [one.outside.bus for one in bridges if isinstance(one.outside.bus, Bus)]
         board = Board()
         try:
@@ -309,7 +273,7 @@ async def _race(folder: Path, senders: int, waves: int) -> None:
     print(
         f"{ROUTERS} routers, {AGENTS} agents, {senders} cases: {len(board.log)} entries and {len(board.calls)} answers in "
         f"{took_s:.1f} s, {races} races lost; offers by router {offered}; facts {dict(board.facts)}; answers {dict(answers)}; "
-        f"most carried {max(history.most.values(), default=0) // COST} of {PLACES}"
+        f"most carried {max(history.most.values(), default=0) // COST} of {PLACES}, too much {len(history.exceeded)} times"
     )
     assert sum(count > 0 for count in offered) > 1, "only one router ever won an offer: there was no race"
     assert answers["accept", DONE] >= senders
