@@ -99,6 +99,7 @@ class OneWindow(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """A key goes to the screen's table first: one place decides what it means."""
         if isinstance(event, events.Key):
+            self._looked()
             press = getattr(self.screen, "press", None)
             if press is not None and press(event.key):
                 return
@@ -187,8 +188,20 @@ class OneWindow(App[None]):
             return
         asked = self.workstation.asked
         words = self._caller.changed(change, self.place.state, asked, self.place.now_ms())
-        if words and not change.toast:
-            self.workstation.say(words)
+        if not words:
+            return
+        # Where the person looks: a supervisor's floor lies over the workstation.
+        said = "  ".join(part for part in (change.toast, words) if part)
+        self.workstation.say(said)
+        over = getattr(self.screen, "told", None)
+        if over is not None:
+            over(said)
+
+    def _looked(self) -> None:
+        """Somebody is here: what was told of the conversation in sight is seen."""
+        if self._caller is not None:
+            opened = self.workstation.reading.opened
+            self._caller.seen(opened.conv if opened is not None else "")
 
     def _each(self, name: str, *args: object) -> None:
         """Tells every screen that wants to know."""
@@ -214,5 +227,6 @@ def merged(changes: list[Applied]) -> Applied:
         is_me_changed=any(one.is_me_changed for one in changes),
         is_counts_changed=any(one.is_counts_changed for one in changes),
         toast=next((one.toast for one in reversed(changes) if one.toast), ""),
+        notices=tuple(notice for one in changes for notice in one.notices),
         before=before,  # type: ignore[arg-type]
     )

@@ -15,8 +15,8 @@ import msgspec
 from agent_tui.model.frame import Key
 from agent_tui.model.keynames import bound, is_chord, parse, shown, twin
 
-Place = Literal["list", "thread", "side", "composer", "chat", "monitor", "offer", "down", "stopped"]
-"""Where a key is pressed. `side`: profile and timeline; `chat`: the composer of a channel on which enter sends.
+Place = Literal["list", "thread", "side", "tasks", "composer", "chat", "monitor", "offer", "down", "stopped"]
+"""Where a key is pressed. `side`: profile and timeline; `tasks`: the list of tasks in the inbox pane; `chat`: the composer of a channel on which enter sends.
 
 The last three lie over another place and win over it: `offer` the offer card, `down` no link, `stopped` a stopped send.
 """
@@ -28,7 +28,10 @@ OVERLAYS: frozenset[Place] = frozenset({"offer", "down", "stopped"})
 READING: tuple[Place, ...] = ("list", "thread", "side")
 WRITING: tuple[Place, ...] = ("composer", "chat")
 DESK: tuple[Place, ...] = (*READING, *WRITING)
-ANYWHERE: tuple[Place, ...] = (*DESK, "monitor")
+PANES: tuple[Place, ...] = (*DESK, "monitor")
+ANYWHERE: tuple[Place, ...] = (*PANES, "tasks")
+VIEWS: tuple[Place, ...] = (*READING, "tasks")
+"""Where the number keys choose what the inbox pane shows."""
 LAST_RANK = 99
 """Never on the key line."""
 
@@ -104,7 +107,6 @@ ACTIONS: tuple[Action, ...] = (
         OFFER,
         typing="shift+f3 f15",
         verb="decline",
-        rank=22,
     ),
     _act("reply", "r", "reply", "reply", "Work", (*READING, "down"), verb="reply", rank=3),
     _act("note", "n", "note", "note to colleagues", "Work", (*DESK, "down"), typing="f8", verb="note", rank=5),
@@ -130,12 +132,22 @@ ACTIONS: tuple[Action, ...] = (
     _act("channel", "c", "channel", "answer by another channel", "Work", DESK, typing="f9", verb="reply", rank=12),
     _act("close", "e", "close", "close, with a reason", "Work", DESK, typing="f6", verb="close", rank=7),
     _act("close_next", "E", "close+next", "close and next", "Work", DESK, typing="f7", verb="close", rank=9),
+    _act("snooze", "z", "snooze", "snooze, or wake", "Work", READING, verb="snooze", rank=10),
+    _act("add_task", "f", "task", "add a follow-up task", "Work", READING, verb="add_task", rank=17),
+    _act("call_back", "C", "call back", "ask for a call-back", "Work", READING, verb="add_task", rank=18),
+    _act("open_task", "enter", "open case", "open the task's case", "Move", ("tasks",), rank=1),
+    _act("finish_task", "space", "done", "the task is done", "Work", ("tasks",), rank=2),
+    _act("edit_task", "R", "change", "change the task or who has it", "Work", ("tasks",), rank=3),
+    _act("next_tasks", "tab", "next view", "mine, observed, all, done", "Look", ("tasks",), rank=4),
+    _act("previous_tasks", "shift+tab", "view before", "the view of tasks before", "Look", ("tasks",)),
+    _act("leave_tasks", "escape", "conversations", "from the tasks to the conversations", "Move", ("tasks",), rank=5),
     _act("why", "w", "why", "why me, and until when", "Work", OFFER, typing="f4", rank=20),
     _act("reopen", "R", "reopen", "reopen", "Work", READING, verb="reopen", rank=3),
     _act("send_again", "A", "send again", "send a failed reply again", "Work", READING, verb="send_again", rank=4),
-    _act("view_mine", "1", "mine", "your own conversations", "Look", READING),
-    _act("view_queue", "2", "queue", "what waits in the queue", "Look", READING),
-    _act("view_all", "3", "all", "all conversations", "Look", READING),
+    _act("view_mine", "1", "mine", "your own conversations", "Look", VIEWS),
+    _act("view_queue", "2", "queue", "what waits in the queue", "Look", VIEWS),
+    _act("view_all", "3", "all", "all conversations", "Look", VIEWS),
+    _act("view_tasks", "4", "tasks", "follow-up tasks and call-backs", "Look", VIEWS),
     _act("search", "/", "search", "search everything", "Look", (*ANYWHERE, "down"), typing="ctrl+f", rank=8),
     _act("profile", "p", "profile", "profile", "Look", READING, rank=30),
     _act("timeline", "l", "timeline", "timeline", "Look", READING, rank=31),
@@ -145,13 +157,14 @@ ACTIONS: tuple[Action, ...] = (
     _act("raw", "i", "raw", "what was sent, raw", "Look", READING, rank=35),
     _act("waits", "o", "what waits", "what waits for the link", "Look", ("down",), rank=2),
     _act("take_reply_back", "D", "take a reply back", "take a waiting reply back", "Look", ("down",), rank=4),
-    _act("next_pane", "tab", "pane", "next pane", "Move", ANYWHERE),
-    _act("previous_pane", "shift+tab", "pane before", "pane before", "Move", ANYWHERE),
+    _act("next_pane", "tab", "pane", "next pane", "Move", PANES),
+    _act("previous_pane", "shift+tab", "pane before", "pane before", "Move", PANES),
     _act("cursor_down", "j down", "row", "next row", "Move", (*READING, "monitor")),
     _act("cursor_up", "k up", "row", "row before", "Move", (*READING, "monitor")),
     _act("page_down", "pagedown space", "page", "a page down", "Move", (*READING, "monitor")),
     _act("page_up", "pageup", "page", "a page up", "Move", (*READING, "monitor")),
-    _act("top", "g home", "top", "top", "Move", (*READING, "monitor")),
+    _act("top", "g home", "top", "top", "Move", READING),
+    _act("board_top", "home", "top", "top of a board", "Move", ("monitor",)),
     _act("bottom", "G end", "bottom", "bottom", "Move", (*READING, "monitor")),
     _act("open", "enter", "open", "open", "Move", READING),
     _act("back", "escape", "back", "back", "Move", (*READING, "monitor")),
@@ -161,7 +174,7 @@ ACTIONS: tuple[Action, ...] = (
     _act("newline", "", "new line", "new line", "Write", WRITING, typing="ctrl+j", rank=40),
     _act("send_anyway", "", "send anyway", "send, although they wrote", "Write", ("stopped",), typing="ctrl+y", rank=1),
     _act("read_new", "", "read what is new", "read what is new", "Write", ("stopped",), typing="up", rank=2),
-    _act("presence", "b", "presence", "ready, busy, away", "You", READING, rank=25),
+    _act("presence", "b", "presence", "ready, busy, away", "You", VIEWS, rank=25),
     _act(
         "monitor",
         "M",
@@ -190,6 +203,30 @@ ACTIONS: tuple[Action, ...] = (
     _act(
         "page_read", "4", "read", "the conversation being read", "Supervise", ("monitor",), rank=24, is_supervisor=True
     ),
+    _act(
+        "force_state",
+        "f",
+        "force state",
+        "set a colleague's state",
+        "Supervise",
+        ("monitor",),
+        rank=6,
+        is_supervisor=True,
+    ),
+    _act(
+        "assign",
+        "A",
+        "assign",
+        "give what is read to a colleague",
+        "Supervise",
+        ("monitor",),
+        rank=7,
+        is_supervisor=True,
+    ),
+    _act(
+        "give_now", "g", "give now", "a silent agent's work back", "Supervise", ("monitor",), rank=8, is_supervisor=True
+    ),
+    _act("alert_seen", "x", "alert seen", "an alert is seen", "Supervise", ("monitor",), rank=9, is_supervisor=True),
     _act("theme", "", "theme", "next theme", "Always", ANYWHERE),
     _act("ascii", "", "ascii", "glyphs in ASCII, or not", "Always", ANYWHERE),
     _act("command", ":", "command", "command", "Always", ANYWHERE, typing="ctrl+p"),

@@ -6,7 +6,7 @@ error for a screen: the answer is None and the screen stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Protocol
@@ -48,6 +48,8 @@ class Workplace:
     dispositions: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     """Of being away, as the house has them."""
+    seen_alerts: set[Hashable] = field(default_factory=set)
+    """Keys of a supervisor's alerts that were marked as seen in this window."""
 
     @property
     def is_up(self) -> bool:

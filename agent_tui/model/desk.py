@@ -7,6 +7,7 @@ older. A full set is collected aside and takes effect when it is whole, so a scr
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
@@ -15,9 +16,11 @@ import msgspec
 
 from broker_bridge.contract.codec import encode
 from broker_bridge.contract.ids import ConversationId
-from broker_bridge.contract.views import Beat, Counts, Feed, Me, Row, ThreadFeed, Welcome
+from broker_bridge.contract.views import Beat, Counts, Feed, Me, Notice, Row, ThreadFeed, Welcome
 
 SNAPSHOT_VERSION = 1
+MOST_TOLD = 500
+"""Notices that are remembered, so that none is told twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,14 @@ class Applied:
     is_me_changed: bool = False
     is_counts_changed: bool = False
     toast: str = ""
+    notices: tuple[Notice, ...] = ()
+    """To tell now; none of them was told before."""
     before: Mapping[ConversationId, Row] = field(default_factory=dict)
     """The rows of `changed` and `gone` as they were; absent = they are new."""
 
     def __bool__(self) -> bool:
         parts = (self.changed, self.gone, self.is_reset, self.hole, self.is_me_changed, self.is_counts_changed)
-        return any(parts) or bool(self.toast)
+        return any(parts) or bool(self.toast) or bool(self.notices)
 
 
 NOTHING = Applied()
@@ -82,10 +87,14 @@ class DeskState:
         self._is_open = False
         """The next message of this epoch is taken as it comes: the bridge did not say where its feed stood."""
         self._aside: dict[ConversationId, Row] | None = None
+        self._told: deque[Notice] = deque(maxlen=MOST_TOLD)
+        self._is_catching_up = False
+        """What comes now answers a hello: it may hold what was told before the link went."""
 
     def welcome(self, welcome: Welcome) -> Applied:
         """Take the feed that a hello was answered with. Rows stay as they are until its messages come."""
         self._aside = None
+        self._is_catching_up = True
         self.epoch = welcome.epoch
         self.n = welcome.n or 0
         self._is_open = welcome.n is None
@@ -102,7 +111,7 @@ class DeskState:
         """Apply one message of `cc.view.<agent>.desk`."""
         if feed.epoch != self.epoch and feed.is_reset and feed.n == 1:
             # Another terminal of this agent began a new feed with a full set: it serves us as well.
-            self.epoch, self.n = feed.epoch, 0
+            self.epoch, self.n, self._is_catching_up = feed.epoch, 0, True
         if (step := self._step(feed.epoch, feed.n)) is not None:
             return step
         if feed.is_reset:
@@ -110,8 +119,9 @@ class DeskState:
         is_me = feed.me is not None and feed.me != self.me
         self.me = feed.me or self.me
         is_counts = self._count(feed.counts)
+        news = self._news(feed)
         if self._aside is not None:
-            return self._fill_aside(self._aside, feed, is_me, is_counts)
+            return self._fill_aside(self._aside, feed, is_me, is_counts, news)
         before, changed = self._put(feed.rows)
         gone = frozenset(conv for conv in feed.gone if conv in self.rows)
         before |= {conv: self.rows.pop(conv) for conv in gone}
@@ -122,6 +132,7 @@ class DeskState:
             is_me_changed=is_me,
             is_counts_changed=is_counts,
             toast=feed.toast,
+            notices=news,
             before=before,
         )
 
@@ -213,12 +224,22 @@ class DeskState:
             changed.add(row.conv)
         return before, frozenset(changed)
 
-    def _fill_aside(self, aside: dict[ConversationId, Row], feed: Feed, is_me: bool, is_counts: bool) -> Applied:
+    def _news(self, feed: Feed) -> tuple[Notice, ...]:
+        """Notices that were not told: the answer to a hello repeats what the bridge cannot know to have arrived."""
+        found = tuple(one for one in feed.notices if not (self._is_catching_up and one in self._told))
+        self._told.extend(found)
+        if feed.is_whole:
+            self._is_catching_up = False
+        return found
+
+    def _fill_aside(
+        self, aside: dict[ConversationId, Row], feed: Feed, is_me: bool, is_counts: bool, news: tuple[Notice, ...]
+    ) -> Applied:
         aside.update((row.conv, row) for row in feed.rows)
         for conv in feed.gone:
             aside.pop(conv, None)
         if not feed.is_whole:
-            return Applied(is_me_changed=is_me, is_counts_changed=is_counts, toast=feed.toast)
+            return Applied(is_me_changed=is_me, is_counts_changed=is_counts, toast=feed.toast, notices=news)
         before, self.rows, self._aside = self.rows, aside, None
         self.upto = feed.upto
         return Applied(
@@ -228,5 +249,6 @@ class DeskState:
             is_me_changed=is_me,
             is_counts_changed=is_counts,
             toast=feed.toast,
+            notices=news,
             before=before,
         )

@@ -8,32 +8,56 @@ terminal does not understand is not written to it: an unknown terminal gets the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from agent_tui.model.clean import clean_line
 from agent_tui.model.desk import Applied
 from broker_bridge.contract.ids import ConversationId
-from broker_bridge.contract.views import Row
+from broker_bridge.contract.views import Notice, Row
 
-Event = Literal["offered", "assigned", "customer_wrote", "transfer"]
+Event = Literal[
+    "offered",
+    "transfer",
+    "alarm",
+    "late",
+    "returned",
+    "reminder",
+    "near",
+    "assigned",
+    "woken",
+    "observed",
+    "customer_wrote",
+]
 Means = Literal["toast", "bell", "title", "desktop"]
 Desktop = Literal["", "osc9", "osc777", "osc99"]
 Wrapped = Literal["", "tmux", "screen"]
 
-EVENTS: tuple[Event, ...] = ("offered", "transfer", "assigned", "customer_wrote")
+EVENTS: tuple[Event, ...] = get_args(Event)
 """Most urgent first."""
+TOLD: frozenset[Event] = frozenset(("alarm", "late", "returned", "reminder", "near", "assigned", "woken", "observed"))
+"""Those that the bridge tells by a notice; the other ones are seen by the rows."""
+_SAME: dict[Event, Event] = {"transfer": "returned"}
+"""What a row shows and what a notice tells of the same thing."""
 ESC = "\x1b"
 ST = "\x1b\\"
 BELL = "\x07"
 NAME_CHARS = 60
+SAID_CHARS = 300
 
 _TITLES: dict[Event, str] = {
     "offered": "Offer",
     "transfer": "Transfer",
     "assigned": "New for you",
     "customer_wrote": "New message",
+    "alarm": "Alarm",
+    "late": "Late",
+    "returned": "Came back",
+    "reminder": "Reminder",
+    "near": "Due soon",
+    "woken": "Awake again",
+    "observed": "You follow",
 }
 _OSC777 = ("foot", "rxvt", "urxvt", "ghostty", "wezterm", "contour")
 _BY_PROGRAM: dict[str, Desktop] = {
@@ -52,6 +76,13 @@ class Notifications(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     assigned: tuple[Means, ...] = ("toast", "bell", "title", "desktop")
     customer_wrote: tuple[Means, ...] = ("title",)
     transfer: tuple[Means, ...] = ("toast", "bell", "title", "desktop")
+    alarm: tuple[Means, ...] = ("toast", "bell", "title", "desktop")
+    late: tuple[Means, ...] = ("toast", "bell", "title")
+    returned: tuple[Means, ...] = ("toast", "bell", "title")
+    reminder: tuple[Means, ...] = ("toast", "bell", "title", "desktop")
+    near: tuple[Means, ...] = ("toast",)
+    woken: tuple[Means, ...] = ("toast", "title")
+    observed: tuple[Means, ...] = ("toast",)
     repeat_s: int = 0
     """Call again after so many seconds until it is seen; 0 = once."""
 
@@ -67,7 +98,19 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     conversation: ConversationId
     title: str
     body: str
-    """One line, cleaned: a person's name and the channel's word."""
+    """One line, cleaned: a person's name and the channel's word. It may leave the window."""
+    said: str = ""
+    """The sentence for the window, cleaned; it stays inside. Empty: title and body."""
+
+    @property
+    def words(self) -> str:
+        """`Came back: Anna Berg, wa. Ole is at lunch: it stays yours.`"""
+        return self.said or f"{self.title}: {self.body}"
+
+    @property
+    def about(self) -> tuple[str, str]:
+        """Calls that tell the same thing have the same."""
+        return _SAME.get(self.event, self.event), self.conversation
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,20 +147,43 @@ def terminal(environ: Mapping[str, str]) -> Terminal:
 
 
 def calls(applied: Applied, rows: Mapping[ConversationId, Row], asked: Collection[ConversationId] = ()) -> list[Call]:
-    """Why to call, for one change of the desk, most urgent first; at most one reason for each conversation.
+    """Why to call, for one change of the desk, most urgent first; what a notice tells is not told by the row as well.
 
     `asked`: conversations that this person took by a key: getting what one asked for is no news. A full set (first
     start, return of the link) calls for what rings now and for nothing else.
     """
-    found = []
+    found = [call for one in applied.notices if (call := _told(one, rows)) is not None]
+    told = {call.about for call in found}
     for conv in applied.changed:
         row = rows.get(conv)
         event = row and _event(applied.before.get(conv), row, is_first=applied.is_reset, is_asked=conv in asked)
         if row and event:
-            name = clean_line(row.name, NAME_CHARS) or "somebody"
-            body = f"{name}, {clean_line(row.channel, 4)}" if row.channel else name
-            found.append(Call(event=event, conversation=conv, title=_TITLES[event], body=body))
+            call = Call(event=event, conversation=conv, title=_TITLES[event], body=_body(row))
+            if call.about not in told:
+                found.append(call)
     return sorted(found, key=lambda call: (EVENTS.index(call.event), call.conversation))
+
+
+def _body(row: Row) -> str:
+    name = clean_line(row.name, NAME_CHARS) or "somebody"
+    return f"{name}, {clean_line(row.channel, 4)}" if row.channel else name
+
+
+def _told(notice: Notice, rows: Mapping[ConversationId, Row]) -> Call | None:
+    """What a notice calls for; None of a kind that this window does not know.
+
+    Its words may tell of the case, so they stay in the window. Without a case they are the house's own: an alarm.
+    """
+    event = next((one for one in TOLD if one == notice.kind), None)
+    if event is None:
+        return None
+    title, text = _TITLES[event], clean_line(notice.text, SAID_CHARS)
+    row = rows.get(notice.conv)
+    body = _body(row) if row is not None else "" if notice.conv else text
+    name = clean_line(row.name, NAME_CHARS) if row is not None else ""
+    # The person is named once: the bridge's sentence often does it.
+    who = f"{body}. " if row is not None and name not in text else ""
+    return Call(event=event, conversation=notice.conv, title=title, body=body, said=f"{title}: {who}{text or body}")
 
 
 def _event(old: Row | None, new: Row, *, is_first: bool, is_asked: bool) -> Event | None:
@@ -145,12 +211,13 @@ def sequences(call: Call, settings: Notifications, around: Terminal, *, is_bell_
     return out
 
 
-def title(around: Terminal, ringing: int, unread: int) -> str:
-    """The sequence that sets the window's title: `(2 ringing, 3 new) onewindow`."""
+def title(around: Terminal, ringing: int, unread: int, told: int = 0) -> str:
+    """The sequence that sets the window's title: `(2 ringing, 3 new) onewindow`. `told`: notices that nobody saw."""
     if not around.has_title:
         return ""
     parts = [f"{ringing} ringing"] if ringing else []
     parts += [f"{unread} new"] if unread else []
+    parts += [f"{told} to see"] if told else []
     words = f"({', '.join(parts)}) onewindow" if parts else "onewindow"
     # Multiplexers keep a title of their own and pass it on as they are set: nothing to wrap.
     return f"{ESC}]2;{words}{BELL}"
@@ -167,7 +234,7 @@ def _desktop(kind: Desktop, heading: str, body: str) -> str:
     if kind == "osc99":
         return f"{ESC}]99;i=onewindow:d=0;{heading}{ST}{ESC}]99;i=onewindow:p=body;{body}{ST}"
     # ConEmu and Windows Terminal read `9;4;…` as progress: words first, never a digit and a semicolon.
-    return f"{ESC}]9;{heading}: {body}{BELL}"
+    return f"{ESC}]9;{heading}: {body}{BELL}" if body else f"{ESC}]9;{heading}{BELL}"
 
 
 def _plain(words: str) -> str:

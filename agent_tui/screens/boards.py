@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from agent_tui.model import floor, frame
+from agent_tui.model import alerts, floor, frame, queue_lines
 from agent_tui.model.frame import Part
 from agent_tui.model.runs import Line, Run, line
 from agent_tui.model.source import Mark, Plain, Slot
@@ -58,30 +58,37 @@ class Boards:
         board.show(Board(rows, at.glyphs.bar, hash((tuple(lines), cells))))
 
     def floor(self) -> None:
-        at, cells = self._screen.place.at(), self.cells
-        agents = floor.sorted_floor(self._screen.known.agents, self._screen.sort, at.now_ms)
-        working = sum(one.state in ("ready", "silent") for one in agents)
+        at, cells, known = self._screen.place.at(), self.cells, self._screen.known
+        agents = floor.sorted_floor(known.agents, self._screen.sort, at.now_ms)
+        working = sum(one.state not in ("away", "off") for one in agents)
         fact = f"{working} of {len(agents)} working" if self._screen.is_known else f"{at.glyphs.waits} not known yet"
         key = self._screen.keys.shown("sort_floor", "monitor")
         right = (Part((Run(key, "acc", "b"), Run(f" sort: {self._screen.sort}", "mut")), 2),)
-        rows: list[tuple[Hashable, Line]] = [(None, floor.floor_head(cells))]
-        rows += [(("agent", one.agent), floor.floor_row(one, cells, at)) for one in agents]
+        columns = floor.columns(known.agents, cells)
+        rows: list[tuple[Hashable, Line]] = [(None, floor.floor_head(columns))]
+        rows += [(("agent", one.agent), floor.floor_row(one, columns, at)) for one in agents]
         self._show("floor", "Floor", fact, right, rows)
 
     def queues(self) -> None:
-        at, cells = self._screen.place.at(), self.cells
-        target = round(max((queue.target for queue in self._screen.known.queues), default=0.8) * 100)
-        rows: list[tuple[Hashable, Line]] = [(None, floor.queue_head(cells))]
-        rows += [(("queue", one.queue), floor.queue_row(one, cells, at)) for one in self._screen.known.queues]
-        self._show("queues", "Queues", f"target {target} %", (), rows)
+        at, cells, known = self._screen.place.at(), self.cells, self._screen.known
+        target = round(max((queue.target for queue in known.queues), default=0.8) * 100)
+        closed = sum(not queue.is_open for queue in known.queues)
+        fact = f"target {target} %" + (f", {closed} closed" if closed else "")
+        rows: list[tuple[Hashable, Line]] = [(None, queue_lines.queue_head(cells))]
+        rows += [(("queue", one.queue), queue_lines.queue_row(one, cells, at)) for one in known.queues]
+        self._show("queues", "Queues", fact, (), rows)
 
     def alerts(self) -> None:
-        at, cells = self._screen.place.at(), self.cells
-        found = floor.alerts(self._screen.known, at)
+        at, cells, known = self._screen.place.at(), self.cells, self._screen.known
+        found = alerts.alerts(known, at, self._screen.place.seen_alerts)
+        names = ("read_silently", "give_now", "alert_seen")
+        keys = {name: self._screen.keys.shown(name, "monitor") for name in names}
         rows: list[tuple[Hashable, Line]] = [
-            (("alert", alert.key), floor.alert_row(alert, cells, at)) for alert in found
+            (("alert", alert.key), alerts.alert_row(alert, cells, at, alerts.helpful(alert, known, keys)))
+            for alert in found
         ]
         if not rows:
             rows = [(None, line(Run("    Nothing needs you.", "mut")))]
-        opened = sum(bool(alert.weight) for alert in found)
-        self._show("alerts", "Alerts", f"{opened} open", (), rows)
+        opened = sum(bool(alert.shown_weight) for alert in found)
+        right = (Part((Run(keys["alert_seen"], "acc", "b"), Run(" seen", "mut")), 2),) if found else ()
+        self._show("alerts", "Alerts", f"{opened} open", right, rows)

@@ -11,19 +11,21 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from agent_tui.keys import KeyTable
-from agent_tui.model import floor, frame
+from agent_tui.model import alerts, floor, floor_figures, frame
+from agent_tui.model.alerts import Alert
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key
 from agent_tui.model.runs import Run
 from agent_tui.model.status_lines import monitor_line
 from agent_tui.paint import Hairline, Painted
 from agent_tui.panes.lines import LineList
+from agent_tui.screens import leading
 from agent_tui.screens.boards import Boards
 from agent_tui.screens.reading import Reading
 from agent_tui.screens.silent import Silent
 from agent_tui.workplace import Workplace
-from broker_bridge.contract.commands import Directory
-from broker_bridge.contract.views import DirectoryView, Row, ThreadFeed
+from broker_bridge.contract.commands import Act, Directory
+from broker_bridge.contract.views import Answer, Colleague, DirectoryView, Row, ThreadFeed
 
 FETCH_S = 2.0
 BOARDS = ("floor", "queues", "alerts")
@@ -66,10 +68,11 @@ class Monitor(Screen[None]):
     def on_mount(self) -> None:
         self.lay_out()
         self.query_one("#floor-list").focus()
-        self.set_interval(FETCH_S, self._fetch_soon)
-        self._fetch_soon()
+        self.set_interval(FETCH_S, self.fetch_soon)
+        self.fetch_soon()
 
-    def _fetch_soon(self) -> None:
+    def fetch_soon(self) -> None:
+        """Asks for the floor anew."""
         self.run_worker(self._fetch(), group="directory", exclusive=True)
 
     async def _fetch(self) -> None:
@@ -121,7 +124,7 @@ class Monitor(Screen[None]):
         self.query_one("#status", Painted).show(
             monitor_line(place.state.me, place.status, at.now_ms, cells, at.glyphs, at.tz)
         )
-        labels, values = floor.figures(self.known, cells, at)
+        labels, values = floor_figures.figures(self.known, cells, at)
         self.query_one("#figures", Painted).show(labels, values, frame.rule(cells, at.glyphs))
         self.boards.floor()
         self.boards.queues()
@@ -174,8 +177,8 @@ class Monitor(Screen[None]):
         if name in moves and isinstance(focused, LineList):
             how, by = moves[name]
             getattr(focused, f"action_{how}")(by)
-        elif name in ("top", "bottom") and isinstance(focused, LineList):
-            focused.action_first() if name == "top" else focused.action_last()
+        elif name in ("board_top", "bottom") and isinstance(focused, LineList):
+            focused.action_first() if name == "board_top" else focused.action_last()
         elif name.startswith("page_"):
             self.turn(name.removeprefix("page_"))
         elif name == "read_silently":
@@ -183,6 +186,8 @@ class Monitor(Screen[None]):
         elif name == "sort_floor":
             self.sort = floor.SORTS[(floor.SORTS.index(self.sort) + 1) % len(floor.SORTS)]
             self.show_all()
+        elif name in leading.ACTS:
+            leading.ACTS[name](self)
         elif name in ("next_pane", "previous_pane"):
             self._step(1 if name == "next_pane" else -1)
         elif name == "back":
@@ -247,15 +252,28 @@ class Monitor(Screen[None]):
             # Escape twice at once: the second one finds the monitor already left.
             self.dismiss(None)
 
-    def read(self) -> None:
-        """The conversation of the colleague under the cursor, or of an alert's."""
+    def chosen(self) -> tuple[Colleague | None, Alert | None]:
+        """Whom and what the keys mean: the line under the cursor of the board in use."""
         board = self.focused if isinstance(self.focused, LineList) else self.query_one("#floor-list", LineList)
+        if board.id not in ("floor-list", "alerts-list"):
+            board = self.query_one("#floor-list", LineList)
         key = board.cursor
+        alert = None
         if isinstance(key, tuple) and key[0] == "alert":
-            key = key[1]
-        if not isinstance(key, tuple) or key[0] != "agent":
+            known = alerts.alerts(self.known, self.place.at(), self.place.seen_alerts)
+            alert = next((one for one in known if one.key == key[1]), None)
+        agent = alert.agent if alert is not None else key[1] if isinstance(key, tuple) and key[0] == "agent" else ""
+        return next((one for one in self.known.agents if one.agent == agent), None), alert
+
+    def read(self) -> None:
+        """The conversation of the colleague under the cursor, or of an alert."""
+        one, alert = self.chosen()
+        if alert is not None and alert.conv:
+            known = self.place.state.rows.get(alert.conv)
+            self._read(known or Row(conv=alert.conv, rev=0, owner_name=one.name if one is not None else ""))
             return
-        one = next((one for one in self.known.agents if one.agent == key[1]), None)
+        if one is None and alert is None:
+            return
         if one is None or not one.works_on_conv:
             self.say("There is no conversation to read.")
             return
@@ -284,6 +302,14 @@ class Monitor(Screen[None]):
 
     def tick(self) -> None:
         self.show_all()
+
+    def told(self, words: str) -> None:
+        """What the bridge told while the floor is in sight."""
+        self.say(words)
+
+    def settled_elsewhere(self, act: Act, answer: Answer) -> None:
+        """The bridge answered what was posted from here."""
+        leading.settled(self, act, answer)
 
     def link_changed(self) -> None:
         self.show_all()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent_tui.model import clock, floor, frame
+from agent_tui.model import clock, floor_figures, frame
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Part
 from agent_tui.model.runs import Run
@@ -49,7 +49,7 @@ class Silent:
             hint = Part((Run("No conversation is read", "mut"),))
             self._screen.query_one("#read-head", Painted).show(frame.head((hint,), (), cells), rule)
             read, find = (self._screen.keys.shown(name, "monitor") for name in ("read_silently", "search"))
-            shown.show(floor.nothing_read(read, find, cells, at))
+            shown.show(floor_figures.nothing_read(read, find, cells, at))
             return
         row = opened.row
         who = clean_line(row.owner_name).split(" ")[0] or "queue"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from broker_bridge.contract.views import Colleague, DirectoryView, Item, Moment, QueueView, ThreadPage
+from broker_bridge.contract.policy import Skill
+from broker_bridge.contract.views import Alert, Colleague, DirectoryView, Item, QueueView, ThreadPage
 from tests.tui.scenes import COLLEAGUES_OWN, HOUR, NOW_MS, SECOND, at
 
 
@@ -22,19 +23,26 @@ def _who(
     )
 
 
+def _loads(chat: int, mail: int, call: int = 0) -> tuple[tuple[str, int, int], ...]:
+    return (("chat", chat, 4), ("mail", mail, 6), ("call", call, 1))
+
+
 AGENTS = (
     _who("maya", "Maya Lindqvist", "ready", 4360, 2, "Anna Berg", "wa", works_on_conv="c-anna", due_ms=NOW_MS - 42 * SECOND,
-         queues=("fees",)),
-    _who("ole", "Ole Nilsen", "ready", 811, 1, "Pauline Roux", "chat", works_on_conv="c-pauline", queues=("complaints",)),
-    _who("bo", "Bo Lind", "silent", 48, 2, "2 chats"),
+         queues=("fees",), loads=_loads(2, 3)),
+    _who("ole", "Ole Nilsen", "ready", 811, 1, "Pauline Roux", "chat", works_on_conv="c-pauline", queues=("complaints",),
+         loads=_loads(0, 1, 1)),
+    _who("bo", "Bo Lind", "silent", 48, 2, "2 chats", loads=_loads(2, 0)),
     _who("jonas", "Jonas Feeney", "ready", 520, 3, "Kim Larsson", "chat", works_on_conv="c-queue-0", due_ms=NOW_MS + 31 * SECOND,
-         queues=("fees",)),
-    _who("chen", "Chen Wei 陈伟", "ready", 1325, 4, "full: 4 chats"),
-    _who("priya", "Priya Rao", "ready", 12, 1, "Anna Berg", "wa", queues=("fees",)),
-    _who("ida", "Ida Strand", "ready", 300, 2, "Emil Dahl", "mail"),
-    _who("fee", "Fee Hansson", "away", 1450, 0, reason="lunch", queues=("fees",)),
-    _who("nadia", "Nadia Karim", "away", 1233, 0, reason="training"),
-    _who("viktor", "Viktor Olsson", "off", 0, 0),
+         queues=("fees",), loads=_loads(3, 2)),
+    _who("tuula", "Tuula Aalto", "wrap_up", 171, 1, "closed Hanna Virtanen", loads=_loads(1, 2)),
+    _who("chen", "Chen Wei 陈伟", "ready", 1325, 4, "full: 4 chats", loads=_loads(4, 4)),
+    _who("priya", "Priya Rao", "ready", 12, 1, "Anna Berg", "wa", queues=("fees",), loads=_loads(1, 0), next_state="away"),
+    _who("ida", "Ida Strand", "ready", 300, 2, "Emil Dahl", "mail", loads=_loads(2, 1)),
+    _who("sven", "Sven Ek", "transfer_only", 95, 0, loads=_loads(0, 0)),
+    _who("fee", "Fee Hansson", "away", 1450, 0, reason="lunch", queues=("fees",), until_ms=at("14:30"), loads=_loads(0, 0)),
+    _who("nadia", "Nadia Karim", "away", 1233, 0, reason="training", until_ms=at("15:00"), loads=_loads(0, 0)),
+    _who("viktor", "Viktor Olsson", "off", 0, 0, until_ms=at("16:00")),
 )  # fmt: skip
 QUEUES = (
     QueueView(queue="fees", name="cards › fees", waiting=3, oldest_ms=NOW_MS - 134 * SECOND, ready=4, service_level=0.91,
@@ -43,7 +51,10 @@ QUEUES = (
               arrivals=(1, 0, 1, 0, 0, 2, 1, 0, 1, 0, 0, 0)),
     QueueView(queue="complaints", name="complaints", waiting=5, oldest_ms=NOW_MS - 400 * SECOND, ready=1, service_level=0.68,
               arrivals=(0, 1, 1, 2, 2, 3, 4, 4, 5, 6, 6, 6)),
-    QueueView(queue="loans", name="loans", ready=2, service_level=0.99, arrivals=(1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)),
+    QueueView(queue="loans", name="loans", waiting=2, oldest_ms=NOW_MS - 9 * HOUR, service_level=0.99, is_open=False,
+              hours="opens Mon 08:00", needs=(Skill(name="loans", level=3),)),
+    QueueView(queue="japanese", name="japanese", waiting=1, oldest_ms=NOW_MS - 52 * SECOND, ready=1, service_level=0.88,
+              arrivals=(0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 2), hours="open until 18:00", needs=(Skill(name="japanese", level=4),)),
     QueueView(queue="mail", name="mail › all", waiting=24, oldest_ms=NOW_MS - 3 * HOUR, ready=5, service_level=0.94,
               arrivals=(4, 4, 6, 6, 4, 3, 3, 2, 2, 2, 1, 1)),
 )  # fmt: skip
@@ -52,7 +63,11 @@ DIRECTORY = DirectoryView(
     queues=QUEUES,
     handled=312,
     handle_time_s=340,
-    alerts=(Moment(at_ms=at("13:52"), word="mail", text="support-mail: 1 mail could not be read, kept", node="event"),),
+    notices=(
+        Alert(id="a3", at_ms=at("14:01"), text="complaints: 68 %, under 80 % for 12 m", severity="late"),
+        Alert(id="a2", at_ms=at("14:01"), text="Bo Lind silent 0:48, 2 chats go back in 0:12", severity="near", agent="bo"),
+        Alert(id="a1", at_ms=at("13:52"), text="support-mail: 1 mail could not be read, kept"),
+    ),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_tui.model.desk import DeskState
-from broker_bridge.contract.views import Beat, Counts, Feed, Me, Row, ThreadFeed, Welcome
+from broker_bridge.contract.views import Beat, Counts, Feed, Me, Notice, Row, ThreadFeed, Welcome
 
 ME = Me(agent="maya", name="Maya Lindqvist")
 
@@ -157,3 +157,39 @@ def test_a_snapshot_that_cannot_be_used_is_as_none(kept: bytes) -> None:
 
 def test_a_colleagues_snapshot_is_not_shown(state: DeskState) -> None:
     assert not DeskState().restore(state.snapshot("maya", 1), "ole")
+
+
+LATE = Notice(kind="late", text="Anna Berg is late.", conv="a")
+BACK = Notice(kind="returned", text="Ole is at lunch: it stays yours.", conv="b")
+
+
+def test_a_notice_is_told_with_its_message(state: DeskState) -> None:
+    applied = state.apply_feed(feed(2, notices=(LATE, BACK)))
+    assert applied.notices == (LATE, BACK) and applied
+
+
+def test_a_notice_is_told_once_though_the_feed_is_resumed(state: DeskState) -> None:
+    state.apply_feed(feed(2, notices=(LATE,)))
+    state.welcome(Welcome(version=1, epoch="g", n=0, me=ME, upto=10))
+    first = state.apply_feed(feed(1, epoch="g", notices=(LATE, BACK), is_whole=False))
+    second = state.apply_feed(feed(2, epoch="g", notices=(LATE,)))
+    assert first.notices == (BACK,) and second.notices == ()
+
+
+def test_the_same_thing_happening_again_is_told_again(state: DeskState) -> None:
+    state.apply_feed(feed(2, notices=(BACK,)))
+    assert state.apply_feed(feed(3, notices=(BACK,))).notices == (BACK,)
+    state.welcome(Welcome(version=1, epoch="g", n=0, me=ME, upto=10))
+    state.apply_feed(feed(1, epoch="g"))
+    assert state.apply_feed(feed(2, epoch="g", notices=(BACK,))).notices == (BACK,)
+
+
+def test_a_full_set_in_parts_tells_its_notices_once(state: DeskState) -> None:
+    first = state.apply_feed(feed(2, upto=30, is_reset=True, is_whole=False, notices=(LATE,)))
+    last = state.apply_feed(feed(3, upto=30, notices=(BACK,)))
+    assert (first.notices, last.notices) == ((LATE,), (BACK,))
+
+
+def test_a_message_seen_before_tells_nothing_again(state: DeskState) -> None:
+    state.apply_feed(feed(2, notices=(LATE,)))
+    assert not state.apply_feed(feed(2, notices=(LATE,)))

@@ -93,13 +93,13 @@ def test_a_key_that_a_person_chose_wins_over_a_twin() -> None:
 
 
 def test_keys_can_be_changed() -> None:
-    keys = table({"accept": "y", "close": ["X", "^w"], "unfold": []})
-    assert keys.bindings("list")["y"] == "accept" and "a" not in keys.bindings("list")
+    keys = table({"accept": "Y", "close": ["X", "^w"], "unfold": []})
+    assert keys.bindings("list")["Y"] == "accept" and "a" not in keys.bindings("list")
     assert keys.bindings("composer")["f2"] == "accept", "its chord stays"
     assert keys.bindings("composer")["ctrl+w"] == keys.bindings("list")["X"] == "close"
     assert "f6" not in keys.bindings("composer")
     assert keys.shown("unfold") == ""
-    assert Key("y", "accept", 1) in keys.keys_for("list", ("accept",))
+    assert Key("Y", "accept", 1) in keys.keys_for("list", ("accept",))
 
 
 def test_a_conflict_names_both() -> None:

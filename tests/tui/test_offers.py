@@ -113,7 +113,7 @@ async def test_a_colleague_was_faster_is_said_once(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         it.fake.feed(scenes.KOVACS)
         said: list[str] = []
-        it.screen.say = said.append  # type: ignore[method-assign]
+        it.screen.say = said.append  # type: ignore[method-assign, assignment]
         it.fake.feed(newer(scenes.KOVACS, state="other", owner="priya", owner_name="Priya Rao"))
         await until(lambda: said)
         it.fake.feed(newer(newer(scenes.KOVACS, state="other", owner="priya", owner_name="Priya Rao"), unread=2))
