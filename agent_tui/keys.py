@@ -16,7 +16,8 @@ from agent_tui.model.frame import Key
 from agent_tui.model.keynames import bound, is_chord, parse, shown, twin
 
 Place = Literal["list", "thread", "side", "tasks", "composer", "chat", "monitor", "offer", "down", "stopped"]
-"""Where a key is pressed. `side`: profile and timeline; `tasks`: the list of tasks in the inbox pane; `chat`: the composer of a channel on which enter sends.
+"""Where a key is pressed. `side`: profile and timeline; `tasks`: the list of tasks in the inbox pane;
+`chat`: the composer of a channel on which enter sends.
 
 The last three lie over another place and win over it: `offer` the offer card, `down` no link, `stopped` a stopped send.
 """

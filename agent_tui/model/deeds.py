@@ -5,9 +5,10 @@ The law: what was shown is frozen into the command: owner epoch, channel, people
 
 from __future__ import annotations
 
+from agent_tui.model.task_lines import Wish
 from broker_bridge.contract import commands
 from broker_bridge.contract.policy import Skill
-from broker_bridge.contract.views import Reach, Row
+from broker_bridge.contract.views import Reach, Row, TaskView
 from broker_bridge.contract.words import Packet
 
 FOREVER_SEQ = 1 << 60
@@ -190,6 +191,23 @@ def add_task(
         due_ms=due_ms,
         observers=observers,
     )
+
+
+def change_task(id: str, task: TaskView, wish: Wish) -> commands.ChangeTask:
+    return commands.ChangeTask(
+        id=id,
+        conversation=task.conv,
+        task=task.task,
+        text=wish.text,
+        number=wish.number,
+        assignee=wish.assignee,
+        due_ms=wish.due_ms,
+        observers=wish.observers,
+    )
+
+
+def finish_task(id: str, task: TaskView, words: str, *, is_dropped: bool) -> commands.FinishTask:
+    return commands.FinishTask(id=id, conversation=task.conv, task=task.task, note=words, is_dropped=is_dropped)
 
 
 def reopen(id: str, row: Row) -> commands.Reopen:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, tzinfo
 
-from agent_tui.model import clock
+from agent_tui.model import clock, task_lines
 from agent_tui.model import presence as states
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Part, fitted
@@ -122,6 +122,8 @@ def status_line(
             *units_part(me, cells, glyphs),
             *(load_part(word, used, places, cells, glyphs) for word, used, places in me.loads),
         )
+        tasks = task_lines.status_part(me)
+        left = (*left, *((tasks,) if tasks is not None else ()))
         left = (*left, *_set_apart(queue_part(counts, is_known, now_ms, cells)))
     words = clock.at_second(now_ms, tz) if cells >= 160 else clock.at(now_ms, tz)
     right = (link_part(status, now_ms, cells, glyphs), Part((Run(words),)))

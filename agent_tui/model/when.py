@@ -83,6 +83,11 @@ def said(moment_ms: int, now_ms: int, tz: tzinfo = UTC) -> str:
     return f"{words} {then.year if then.year != now.year else ''}".rstrip() + f" {then:%H:%M}"
 
 
+def typed(moment_ms: int, tz: tzinfo = UTC) -> str:
+    """`2026-11-28 14:00`: the moment as `parse` reads it, to the minute."""
+    return f"{clock.local(moment_ms, tz):%Y-%m-%d %H:%M}"
+
+
 def left(moment_ms: int, now_ms: int) -> str:
     """`in 45 m`, `in 1 d 19 h`: how far away."""
     minutes = max(0, moment_ms - now_ms) // clock.MINUTE_MS

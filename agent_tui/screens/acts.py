@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent_tui.model import clock, deeds
+from agent_tui.model import deeds
 from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
-from agent_tui.screens import asking, being, joining, looking, offering
+from agent_tui.screens import asking, being, joining, later, looking, offering
 from agent_tui.screens.writing_desk import DISK_FULL
 from broker_bridge.contract.commands import Accept, Act, Close, Decline, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
@@ -98,20 +98,6 @@ def _decline(screen: Workstation) -> None:
     row = allowed(screen, "decline", declined_by_key(screen))
     if row is not None and post(screen, deeds.decline(new_id(screen), row)):
         answered(screen, row)
-
-
-def _why(screen: Workstation) -> None:
-    row = screen.offer or screen.target
-    if row is None:
-        screen.say(NO_CONVERSATION)
-        return
-    now_ms = screen.place.now_ms()
-    parts = [clean_line(row.offer_reason)] if row.offer_reason else []
-    if row.waiting_since_ms is not None:
-        parts.append(f"has waited {clock.minutes(now_ms - row.waiting_since_ms)}")
-    if row.due_ms is not None:
-        parts.append(f"answer due at {clock.at_second(row.due_ms, screen.place.tz)}")
-    screen.say(f"{clean_line(row.name, 60)}: {', '.join(parts) or 'nothing is known of why'}.")
 
 
 def opened(screen: Workstation) -> Row | None:
@@ -225,6 +211,7 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
         screen.sight.offer()
     if isinstance(answer, Refusal) and isinstance(act, Close):
         screen.wrapping.refused(act.conversation)
+    screen.todo.settled(act)
     is_said = not isinstance(act, See) and not isinstance(answer, Refused)
     if isinstance(answer, Refusal) and is_said and answer.code != "changed":
         screen.say(answer.sentence)
@@ -267,7 +254,6 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "accept": _accept,
     "decline": _decline,
     "decline_saying": offering.decline_saying,
-    "why": _why,
     "reply": lambda screen: _write(screen, "reply"),
     "note": lambda screen: _write(screen, "note"),
     "transfer": asking.transfer,
@@ -307,4 +293,5 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "top": _move("first"),
     "bottom": _move("last"),
     **looking.ACTS,
+    **later.ACTS,
 }

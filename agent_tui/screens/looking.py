@@ -20,6 +20,7 @@ def view(name: str) -> Callable[[Workstation], None]:
 
     def act(screen: Workstation) -> None:
         screen.listing.choose(name)
+        screen.todo.close()
         screen.uncover("inbox")
         screen.inbox.list.show(screen.listing.arranged(None, screen.size.height), from_start=True)
         screen.set_focus(screen.inbox.list)
@@ -108,7 +109,7 @@ def to_list(screen: Workstation) -> None:
     """The focus to the inbox; what is written is kept."""
     screen.desk.leave()
     screen.uncover("inbox")
-    screen.set_focus(screen.inbox.list)
+    screen.set_focus(screen.todo.list if screen.todo.is_open else screen.inbox.list)
     screen.agree()
 
 
@@ -116,6 +117,7 @@ def panes(screen: Workstation) -> list[Widget]:
     """The panes that can have the focus now, in the order of `tab`."""
     found: list[Widget | None] = [
         screen.inbox.list,
+        screen.todo.list,
         screen.thread.list,
         screen.desk.writing if screen.composer.writ.mode != "none" else None,
         screen.query_one("#profile-list"),

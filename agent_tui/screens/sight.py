@@ -62,6 +62,9 @@ class Sight:
 
     def inbox(self) -> None:
         """The list, or why it is empty."""
+        if self._screen.todo.is_open:
+            self._screen.todo.show()
+            return
         inbox, place = self._screen.inbox, self._screen.place
         cursor = inbox.list.cursor
         source = self._screen.listing.arranged(cursor if isinstance(cursor, str) else None, self._screen.size.height)
@@ -132,6 +135,7 @@ class Sight:
         """What shows where the focus is and how late it is: heads, key line."""
         opened, at = self._screen.reading.opened, self._screen.place.at()
         self._screen.inbox.show_head(self._screen.listing.view, self._screen.place.state.counts, at)
+        self._screen.todo.show_head()
         self._screen.thread.show_head(opened.row if opened is not None else None, at)
         self._screen.thread.show_hints(self._hints(at) if opened is not None else ())
         self._screen.composer.show_rule(at.glyphs)

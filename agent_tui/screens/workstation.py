@@ -31,6 +31,7 @@ from agent_tui.screens.offering import Offering
 from agent_tui.screens.reading import Reading
 from agent_tui.screens.ringing import Ringing
 from agent_tui.screens.sight import Sight
+from agent_tui.screens.todo import Todo
 from agent_tui.screens.wrapping import Wrapping
 from agent_tui.screens.writing_desk import WritingDesk
 from agent_tui.workplace import Workplace
@@ -64,6 +65,7 @@ class Workstation(Screen[None]):
         self.ringing = Ringing(place)
         self.offering = Offering(self)
         self.wrapping: Wrapping = Wrapping(self)
+        self.todo: Todo = Todo(self)
         self.asked: set[str] = set()
         """Conversations that were accepted by a key and not yet answered."""
         self.seen: set[tuple[str, int]] = set()
@@ -117,6 +119,8 @@ class Workstation(Screen[None]):
         focused = self.focused
         if focused is self.thread.list:
             return "thread"
+        if focused is not None and focused.id == "task-list":
+            return "tasks"
         return "side" if focused is not None and focused.id in ("profile-list", "timeline-list") else "list"
 
     @property
@@ -135,6 +139,8 @@ class Workstation(Screen[None]):
     def target(self) -> Row | None:
         """The row that a key acts on: under the cursor in the inbox, else the open conversation's."""
         opened = self.reading.opened
+        if self.where == "tasks":
+            return self.todo.target()
         if self.where == "list" or opened is None:
             cursor = self.inbox.list.cursor
             return self.listing.row(cursor) if isinstance(cursor, str) else None
@@ -204,6 +210,7 @@ class Workstation(Screen[None]):
             self._follow_cursor()
         self.sight.offer()
         self.wrapping.changed(applied)
+        self.todo.changed(applied)
         if taken or applied.toast:
             self.say("  ".join(words for words in (taken, applied.toast) if words))
 
@@ -269,6 +276,10 @@ class Workstation(Screen[None]):
     def _picked(self) -> None:
         acts.do(self, "open")
 
+    @on(LineList.Picked, "#task-list")
+    def _picked_task(self) -> None:
+        acts.do(self, "open_task")
+
     @on(LineList.Picked, "#timeline-list")
     @on(LineList.Picked, "#profile-list")
     def _picked_beside(self, message: LineList.Picked) -> None:
@@ -290,6 +301,8 @@ class Workstation(Screen[None]):
 
     def agree(self) -> None:
         """The focus is in the list again: what is open and what the keys of the list mean are the same conversation."""
+        if self.todo.is_open:
+            return
         opened = self.reading.opened
         if opened is not None and self.inbox.list.cursor != opened.conv and not self.inbox.list.select(opened.conv):
             self.follow()

@@ -18,7 +18,7 @@ from agent_tui.model.outbox import Outbox
 from agent_tui.panes.lines import LineList
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Counts, Me, Refused, Row, Welcome
-from tests.tui import fakes, scenes, scenes_floor, scenes_outcome, scenes_transfer
+from tests.tui import fakes, scenes, scenes_floor, scenes_offers, scenes_outcome, scenes_transfer
 from tests.until import until
 
 T = TypeVar("T")
@@ -207,7 +207,40 @@ def fake_of(app: OneWindow) -> fakes.FakeLink:
     return app.place.link
 
 
+async def offers(app: OneWindow) -> None:
+    """A colleague asks, and two others ring."""
+    await workstation(app)
+    fake = fake_of(app)
+    fake.pages["c-kovacs"] = scenes_offers.ASKED_PAGE
+    app.workstation.ringing.put_away.clear()
+    fake.feed(scenes_offers.ASKED, scenes_offers.GIVEN)
+    await _settled(app)
+
+
+async def wrapping(app: OneWindow) -> None:
+    """Away next, wrap-up now, notices in sight."""
+    await workstation(app)
+    fake_of(app).feed(me=scenes_offers.WRAPPING)
+    await _settled(app)
+
+
+def on_the_floor(*keys: str) -> Play:
+    """The supervisor's screen, then some keys."""
+
+    async def play(app: OneWindow) -> None:
+        await supervisor(app)
+        await pressed(app, *keys)
+
+    return play
+
+
 SCENES: dict[str, Play] = {
+    "offers": offers,
+    "presence": after("b", "tab", "3", "0", "m"),
+    "wrapping": wrapping,
+    "force-state": on_the_floor("f"),
+    "assign": on_the_floor("A"),
+    "give-back": on_the_floor("k", "k", "j", "g"),
     "workstation": workstation,
     "offer": offer,
     "link-lost": link_lost,
@@ -235,6 +268,10 @@ SCENES: dict[str, Play] = {
 }
 
 
+FLOOR = ("supervisor", "force-state", "assign", "give-back")
+"""Scenes of a supervisor."""
+
+
 def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False) -> tuple[OneWindow, Play]:
     """The window of a scene and what is to be done in it."""
     fake = fakes.maya()
@@ -245,7 +282,9 @@ def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False)
     fake.pages["c-pauline"] = scenes_floor.PAULINE_PAGE
     fake.found = (scenes.ANNA, *scenes.WAITING)
     rows = scenes.SNOOZED if name == "empty" else scenes.MINE
-    me = scenes.SUPERVISOR if name == "supervisor" else scenes.ME
+    if name in ("snooze", "call-back"):
+        rows = tuple(replace(row, verbs=(*row.verbs, "snooze", "add_task")) for row in rows)
+    me = scenes.SUPERVISOR if name in FLOOR else scenes.ME
     counts = replace(scenes.COUNTS, mine=0) if name == "empty" else scenes.COUNTS
     if name.startswith("transfer"):
         fake.directory = scenes_transfer.DIRECTORY
