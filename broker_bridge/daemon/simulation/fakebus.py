@@ -68,6 +68,8 @@ class Sky:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     stored_after_all: int = 0
     """What was done when nobody waited for the answer any more."""
+    _lives: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    """Bucket to (when its time is over, sequence) of what was written."""
     duplicates: int = 0
     """Messages that a stream knew already."""
 
@@ -106,18 +108,32 @@ class Sky:
         told = self.server.store(msgs, self.loop.now)
         self.duplicates += told.duplicate
         if before.ttl_s is not None:
-            self.loop.call_later(before.ttl_s, self._age, before, told.seq, context=NOBODY)
+            self._expire_later(before, told.seq)
         if before.name == "IN":
             for durable in self.server.durables.values():
                 self.pump(durable)
         return told
 
-    def _age(self, stream: Any, seq: int) -> None:
-        stream.age(seq, self.loop.now)
-        if stream.ttl_s is not None and stream.last_seq in stream.messages:
-            newest = stream.messages[stream.last_seq]
-            if "Nats-Marker-Reason" in newest.headers and newest.at_s == self.loop.now:
-                self.loop.call_later(min(stream.ttl_s, 60.0), self._age, stream, newest.seq, context=NOBODY)
+    def _expire_later(self, stream: Stream, seq: int) -> None:
+        """One timer a bucket: nearly all keys are renewed before their time is over."""
+        assert stream.ttl_s is not None
+        line = self._lives.setdefault(stream.name, deque())
+        line.append((self.loop.now + stream.ttl_s, seq))
+        if len(line) == 1:
+            self.loop.call_later(stream.ttl_s, self._expire, stream, line, context=NOBODY)
+
+    def _expire(self, stream: Stream, line: deque[tuple[float, int]]) -> None:
+        now = self.loop.now
+        while line and (line[0][0] <= now or line[0][1] not in stream.messages):
+            seq = line[0][1]
+            if seq in stream.messages:
+                stream.age(seq, now)
+                if stream.last_seq in stream.messages and stream.last_seq > line[-1][1]:
+                    # The marker that it leaves lives as long.
+                    line.append((now + (stream.ttl_s or 0.0), stream.last_seq))
+            line.popleft()
+        if line:
+            self.loop.call_at(line[0][0], self._expire, stream, line, context=NOBODY)
 
     def route(self, subject: str, body: bytes, reply: str) -> bool:
         """A core message: to every listener, and to one of each queue group. False: nobody listens."""
