@@ -394,7 +394,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """No, and what to do: a value, not an exception."""
 
     code: str
-    """`late`, `not_yours`, `changed`, `behind`, `busy`, `bad`, `unknown`, `denied`, `full`, `unavailable`, `version`."""
+    """`late`, `not_yours`, `changed`, `behind`, `busy`, `bad`, `unknown`, `denied`, `full`, `absent`, `unavailable`, `version`."""
     sentence: str
     """A full sentence for the person who asked."""
     upto: int = 0

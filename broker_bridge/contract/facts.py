@@ -358,6 +358,8 @@ class TaskAdded(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="task_a
     observers: tuple[AgentId, ...] = ()
     words: Private | None = None
     """What is to be done; the number to call as its address."""
+    is_reminded: bool = False
+    """It came along with a merge, and whoever it is for was told of its time already."""
 
 
 class TaskChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="task_changed"):
@@ -440,6 +442,8 @@ class SplitOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_o
     number: str = ""
     from_seq: int = 0
     """LOG sequence of the first message that goes."""
+    is_waiting: bool = False
+    """The customer waits for an answer to what stays, too."""
 
 
 class SplitFrom(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_from"):

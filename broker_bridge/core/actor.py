@@ -105,6 +105,10 @@ def is_closed(state: Conversation, house: House, now_ms: int, what: str) -> Refu
     return refuse("late", f"{who} closed this conversation {ago(state.closed_ms, now_ms)}. Reopen it to {what}.")
 
 
+def no_colleague(agent: AgentId) -> Refusal:
+    return refuse("bad", f"There is no colleague {agent or 'without a name'}. Pick one from the list.")
+
+
 def is_merged(state: Conversation) -> Refusal:
     return refuse("late", "This conversation goes on in another one. Open that one.")
 
@@ -133,12 +137,22 @@ def wrong_epoch(state: Conversation, wish: c.Act) -> Refusal | None:
     return refuse("late", "This conversation changed hands since you saw it. Look at it again, then repeat.")
 
 
+def held(state: Conversation, house: House, agent: AgentId) -> int:
+    """Units of this colleague that the conversation has taken already."""
+    return sum(units for one, units in house.policy.taken(state) if one == agent)
+
+
+def places(state: Conversation, house: House, agent: AgentId) -> tuple[tuple[AgentId, int], ...]:
+    """What is to be given (`Facts.gives`) when this colleague gets it, or rings: nothing that they have already."""
+    return () if held(state, house, agent) else ((agent, house.policy.units(state)),)
+
+
 def no_room(actor: Actor, state: Conversation, house: House) -> Refusal | None:
     """A refusal if they carry too much to take it of their own accord; supervisors know what they do."""
     if actor.is_supervisor:
         return None
     place, units = house.place(actor.agent), house.policy.units(state)
-    if place.has_room(units):
+    if place.has_room(units - held(state, house, actor.agent)):
         return None
     return refuse(
         "full",

@@ -14,7 +14,17 @@ from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.ids import AgentId, MessageId
 from broker_bridge.contract.words import Words
 from broker_bridge.core import targets
-from broker_bridge.core.actor import LONGEST_AHEAD_MS, Actor, House, Rule, is_closed, is_merged, not_owner, wrong_epoch
+from broker_bridge.core.actor import (
+    LONGEST_AHEAD_MS,
+    Actor,
+    House,
+    Rule,
+    is_closed,
+    is_merged,
+    no_colleague,
+    not_owner,
+    wrong_epoch,
+)
 from broker_bridge.core.decision import Decision, Facts, refuse
 from broker_bridge.core.state import CLOSED, MERGED, Conversation, Task
 
@@ -32,6 +42,8 @@ def _outcome(
 ) -> Refusal | None:
     """A refusal unless the case may end as this, with all that it asks for."""
     outcomes = {one.name: one for one in house.outcomes(state.queue)}
+    if not outcomes:
+        return refuse("bad", "This queue has no dispositions. Close it without one.")
     if disposition not in outcomes:
         known = ", ".join(outcomes)
         return refuse("bad", f"There is no disposition {disposition!r}. Choose one of: {known}.")
@@ -182,7 +194,7 @@ def _task_problem(
 ) -> Refusal | None:
     for one in (*([assignee] if assignee else []), *observers):
         if one not in house.names:
-            return refuse("bad", f"There is no colleague {one}. Pick one from the list.")
+            return no_colleague(one)
     if len(text) > MAX_TASK or len(observers) > 20:
         return refuse("bad", f"A task takes {MAX_TASK:,} characters and 20 observers. Shorten it.")
     return _wrong_time(due_ms, now_ms)
@@ -222,6 +234,9 @@ def may_change(task: Task, state: Conversation, actor: Actor) -> bool:
 
 
 def _task_of(task: str, state: Conversation, actor: Actor, house: House) -> Refusal | Task:
+    if state.status == MERGED:
+        # Its tasks went along.
+        return is_merged(state)
     found = state.tasks.get(task)
     if found is None:
         return refuse("late", "This task is done already, or was dropped.")
@@ -236,6 +251,8 @@ def _change_task(
     found = _task_of(wish.task, state, actor, house)
     if isinstance(found, Refusal):
         return found
+    if found.what == "call_back" and wish.due_ms is None:
+        return refuse("bad", "Say when to call.")
     due_ms = None if wish.due_ms == found.due_ms else wish.due_ms
     refusal = _task_problem(wish.text + wish.number, wish.assignee, wish.observers, due_ms, house, now_ms)
     if refusal is not None:

@@ -117,6 +117,7 @@ def _task_added(fact: f.TaskAdded, state: Conversation, entry: Entry, seq: int) 
         text=words.text,
         number=words.address,
         at_ms=entry.at_ms,
+        is_reminded=fact.is_reminded,
     )
 
 
@@ -207,7 +208,7 @@ def _unmerged(fact: f.Unmerged, state: Conversation, entry: Entry, seq: int) -> 
 
 def _split_off(fact: f.SplitOff, state: Conversation, entry: Entry, seq: int) -> None:
     state.last_ms = entry.at_ms
-    if state.last_in_seq >= fact.from_seq:
+    if state.last_in_seq >= fact.from_seq and not fact.is_waiting:
         # Whoever waits, waits there.
         state.waiting_since_ms = None
         state.unread = 0

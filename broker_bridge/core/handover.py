@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.ids import MessageId
+from broker_bridge.contract.ids import AgentId, MessageId, QueueId
 from broker_bridge.contract.words import Words
 from broker_bridge.core import targets
-from broker_bridge.core.actor import Actor, House, Rule, is_merged, not_owner, wrong_epoch
+from broker_bridge.core.actor import Actor, House, Rule, held, is_merged, no_colleague, not_owner, places, wrong_epoch
 from broker_bridge.core.decision import Decision, Facts, refuse
+from broker_bridge.core.definitions import Policy
 from broker_bridge.core.state import MERGED, OWNED, Conversation
 
 TRANSFER_OFFER_MS = 120_000
@@ -46,7 +47,13 @@ def _transfer(
         return _to_agent(wish, passed, state, actor, house, now_ms)
     queue = wish.to_queue or state.queue
     moved = targets.on_change(state, house.policy, now_ms, queue=queue) if queue != state.queue else ()
-    return Facts(facts=(passed, f.Queued(queue=queue, reason="transferred", skills=wish.to_skills), *moved))
+    woken = _woken(state, house.policy, now_ms, queue)
+    return Facts(facts=(passed, f.Queued(queue=queue, reason="transferred", skills=wish.to_skills), *woken, *moved))
+
+
+def _woken(state: Conversation, policy: Policy, now_ms: int, queue: QueueId = "") -> tuple[f.ConversationFact, ...]:
+    """Whoever gets it gets it awake: the clock of the resolution, if it stood still for the sleep, goes on."""
+    return targets.on_wake(state, policy, now_ms, queue) if state.snooze is not None else ()
 
 
 def _along(wish: c.Transfer) -> Words | None:
@@ -62,7 +69,8 @@ def _to_agent(
     units = house.policy.units(state)
     if wish.force:
         taken = f.Accepted(agent=wish.to_agent, epoch=state.epoch + 1)
-        return Facts(facts=(passed, taken), gives=((wish.to_agent, units),))
+        gives = places(state, house, wish.to_agent)
+        return Facts(facts=(passed, taken, *_woken(state, house.policy, now_ms)), gives=gives)
     offer = f.Offered(
         agent=wish.to_agent,
         until_ms=now_ms + TRANSFER_OFFER_MS,
@@ -72,7 +80,7 @@ def _to_agent(
         by=actor.agent,
         units=units,
     )
-    return Facts(facts=(passed, offer), gives=((wish.to_agent, units),))
+    return Facts(facts=(passed, offer), gives=places(state, house, wish.to_agent))
 
 
 def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -> c.Refusal | None:
@@ -91,11 +99,11 @@ def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -
     if wish.to_agent is not None:
         return _colleague(wish, state, house)
     if wish.to_queue is not None and wish.to_queue not in house.queues:
-        return refuse("bad", f"There is no queue {wish.to_queue}. Pick one from the list.")
+        return refuse("bad", f"There is no queue {wish.to_queue or 'without a name'}. Pick one from the list.")
     known = house.policy.desk.skills
     for skill in wish.to_skills:
         if known and skill.name not in known:
-            return refuse("bad", f"There is no skill {skill.name}. Pick one from the list.")
+            return refuse("bad", f"There is no skill {skill.name or 'without a name'}. Pick one from the list.")
     return None
 
 
@@ -103,7 +111,7 @@ def _colleague(wish: c.Transfer, state: Conversation, house: House) -> c.Refusal
     assert wish.to_agent is not None
     name = house.name_of(wish.to_agent)
     if wish.to_agent not in house.names:
-        return refuse("bad", f"There is no colleague {wish.to_agent}. Pick one from the list.")
+        return no_colleague(wish.to_agent)
     if wish.to_agent == state.owner:
         return refuse("bad", "This conversation is theirs already.")
     if state.consult is not None:
@@ -115,7 +123,7 @@ def _colleague(wish: c.Transfer, state: Conversation, house: House) -> c.Refusal
         return refuse(
             "absent", f"{name} is {place.words or place.state}. It stays yours; choose somebody else or a queue."
         )
-    if not place.has_room(house.policy.units(state)):
+    if not place.has_room(house.policy.units(state) - held(state, house, wish.to_agent)):
         return refuse(
             "full", f"{name} carries {place.load} of {place.units} and has no room. Choose somebody else or a queue."
         )
@@ -141,7 +149,8 @@ def _confirm(
         return refusal
     if state.consult is None:
         return refuse("late", "Nobody is in the talk any more. It stays yours.")
-    return Facts(facts=(f.Accepted(agent=state.consult.agent, epoch=state.epoch + 1),))
+    taken = f.Accepted(agent=state.consult.agent, epoch=state.epoch + 1)
+    return Facts(facts=(taken, *_woken(state, house.policy, now_ms)))
 
 
 def _end_consult(
@@ -157,7 +166,7 @@ def _end_consult(
     return Facts(facts=(ended,))
 
 
-def said_yes(state: Conversation, agent: str) -> tuple[f.ConversationFact, ...]:
+def said_yes(state: Conversation, agent: AgentId, policy: Policy, now_ms: int) -> tuple[f.ConversationFact, ...]:
     """The facts of an accepted offer."""
     assert state.offer is not None
     taken = f.Accepted(agent=agent, epoch=state.epoch + 1)
@@ -165,7 +174,9 @@ def said_yes(state: Conversation, agent: str) -> tuple[f.ConversationFact, ...]:
         return (taken,)
     yes = f.TransferAccepted(agent=agent)
     # Without an owner there is nobody to talk with: it is theirs.
-    return (yes,) if state.offer.is_consult and state.status == OWNED else (yes, taken)
+    if state.offer.is_consult and state.status == OWNED:
+        return (yes,)
+    return (yes, taken, *_woken(state, policy, now_ms))
 
 
 RULES: Mapping[type[c.Act], Rule] = {

@@ -13,12 +13,12 @@ import msgspec
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.commands import Refusal
-from broker_bridge.contract.ids import ConversationId, HandleId, MessageId
+from broker_bridge.contract.ids import AgentId, ConversationId, HandleId, MessageId
 from broker_bridge.contract.words import Address, Words
 from broker_bridge.core.actor import Actor, House, is_merged, not_owner
 from broker_bridge.core.decision import refuse
 from broker_bridge.core.handle import Handle
-from broker_bridge.core.state import CLOSED, MERGED, OWNED, REPLIES, Conversation, Way
+from broker_bridge.core.state import CLOSED, MERGED, OWNED, REPLIES, RESOLUTION, Conversation, Promise, Way
 
 MOST_HANDLES = 890
 """With the heads it stays under the 900 messages of one batch of the log writer."""
@@ -60,6 +60,10 @@ def merge(
         return refuse("not_yours", f"{owner} owns #{source.number}. Ask {owner} to merge it, or to transfer it.")
     if source.out:
         return refuse("busy", "A reply of this case is being sent. Merge it once that is done.")
+    if source.wrap is not None and source.wrap.is_binding:
+        # Its outcome would never be written.
+        who = house.name_of(source.wrap.agent)
+        return refuse("busy", f"{who} writes the outcome of #{source.number}. Merge it once that is done.")
     moved = tuple(name for name, one in handles.items() if one.conversation == source.id)[:MOST_HANDLES]
     into = (
         f.MergedFrom(
@@ -101,6 +105,8 @@ def _promises(source: Conversation, target: Conversation) -> tuple[f.Conversatio
     """What the source's customer was promised holds on, unless the target promises it sooner."""
     if not source.is_open:
         return ()
+    whole = source.promises.get(RESOLUTION)
+    kept = (_again(RESOLUTION, whole),) if whole is not None and RESOLUTION not in target.promises else ()
     known = next((target.promises[what] for what in REPLIES if what in target.promises), None)
     for what in REPLIES:
         one = source.promises.get(what)
@@ -108,20 +114,25 @@ def _promises(source: Conversation, target: Conversation) -> tuple[f.Conversatio
             continue
         if known is not None and known.due_ms is not None and known.due_ms <= one.due_ms:
             continue
-        return (
-            f.Targeted(
-                what=what,
-                due_ms=one.due_ms,
-                from_ms=one.from_ms,
-                work_s=one.work_s,
-                because=one.because,
-                warn_ms=one.warn_ms,
-            ),
-        )
-    return ()
+        return (*kept, _again(what, one))
+    return kept
+
+
+def _again(what: str, one: Promise) -> f.Targeted:
+    return f.Targeted(
+        what=what,
+        due_ms=one.due_ms,
+        from_ms=one.from_ms,
+        work_s=one.work_s,
+        left_s=one.left_s,
+        because=one.because,
+        # Whom it concerns was warned of it once.
+        warn_ms=None if one.is_warned else one.warn_ms,
+    )
 
 
 def _task(source: Conversation, name: str) -> f.TaskAdded:
+    """The task as it stands; whoever was reminded of it is not reminded again."""
     task = source.tasks[name]
     return f.TaskAdded(
         task=name,
@@ -131,7 +142,18 @@ def _task(source: Conversation, name: str) -> f.TaskAdded:
         due_ms=task.due_ms,
         observers=task.observers,
         words=Words(text=task.text, address=task.number),
+        is_reminded=task.is_reminded,
     )
+
+
+def _task_back(source: Conversation, target: Conversation, name: str, agent: AgentId) -> tuple[f.ConversationFact, ...]:
+    """What became of a task meanwhile: done there is done here, changed there is changed here."""
+    there, here = target.tasks.get(name), source.tasks[name]
+    if there is None:
+        return (f.TaskDone(task=name, agent=agent),)
+    if there == msgspec.structs.replace(here, at_ms=there.at_ms):
+        return ()
+    return (_task(target, name),)
 
 
 def unmerge(
@@ -141,12 +163,15 @@ def unmerge(
     known = target.merged.get(source.id)
     if source.status != MERGED or source.merged_into != target.id or known is None:
         return refuse("late", f"#{source.number} is a case of its own already.")
+    if target.status == MERGED:
+        return refuse("late", f"#{target.number} goes on in another one itself. Undo that merge first.")
     if not actor.works_on(source.queue) and target.owner != actor.agent:
         return refuse("denied", f"You do not work on the queue {source.queue}. Ask a supervisor.")
     back = tuple(name for name in known.handles if name in handles and handles[name].conversation == target.id)
     undone: tuple[f.ConversationFact, ...] = (f.Unmerged(conversation=target.id, agent=actor.agent, is_source=True),)
     if source.before_merge != CLOSED:
         undone = (*undone, f.Queued(queue=source.queue, reason="the merge was undone", skills=source.skills))
+    undone = (*undone, *(fact for name in source.tasks for fact in _task_back(source, target, name, actor.agent)))
     dropped = tuple(
         f.TaskDone(task=name, agent=actor.agent, is_dropped=True) for name in source.tasks if name in target.tasks
     )
@@ -190,7 +215,12 @@ def split(
     if not moved.messages or not ways:
         return refuse("bad", "No message of the customer would go. Choose an earlier one.")
     last = ways[-1]
-    pointing = tuple(way.handle for way in ways if handles[way.handle].conversation == source.id)
+    pointing = tuple(
+        way.handle for way in ways if way.handle in handles and handles[way.handle].conversation == source.id
+    )
+    since_ms, moved_ms = source.waiting_since_ms, moved.waits_since_ms
+    stays = since_ms is not None and (moved_ms is None or since_ms < moved_ms)
+    gone = f.SplitOff(into=new.id, agent=actor.agent, number=new.number, from_seq=moved.from_seq, is_waiting=stays)
     began = (
         f.Opened(
             customer=source.customer,
@@ -215,7 +245,7 @@ def split(
         f.Accepted(agent=actor.agent, epoch=1),
     )
     return Joined(
-        source=(f.SplitOff(into=new.id, agent=actor.agent, number=new.number, from_seq=moved.from_seq),),
+        source=(gone,),
         target=began,
         handles=tuple((name, new.id) for name in dict.fromkeys(pointing)),
         gives=((actor.agent, house.policy.desk.cost(last.channel_kind).units),),

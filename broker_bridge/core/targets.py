@@ -12,7 +12,7 @@ from broker_bridge.contract.ids import QueueId
 from broker_bridge.contract.policy import QueueRules, Target
 from broker_bridge.core import sla
 from broker_bridge.core.definitions import Policy
-from broker_bridge.core.state import REPLIES, RESOLUTION, Conversation, Promise
+from broker_bridge.core.state import CLOSED, REPLIES, RESOLUTION, Conversation, Promise
 
 Facts = tuple[f.ConversationFact, ...]
 
@@ -48,9 +48,9 @@ def on_snooze(state: Conversation, policy: Policy, now_ms: int) -> Facts:
     return _paused(state, policy.rules(state.queue), "snoozed", now_ms)
 
 
-def on_wake(state: Conversation, policy: Policy, now_ms: int) -> Facts:
-    """It is awake again, and the customer has not written."""
-    rules = policy.rules(state.queue)
+def on_wake(state: Conversation, policy: Policy, now_ms: int, queue: QueueId = "") -> Facts:
+    """It is awake again, and the customer has not written. `queue`: where it goes by that, if it goes."""
+    rules = policy.rules(queue or state.queue)
     kept = state.promises.get(RESOLUTION)
     waits_for_them = state.waiting_since_ms is None and state.has_answer and "waiting" in rules.pauses
     if kept is None or kept.left_s is None or waits_for_them:
@@ -80,9 +80,12 @@ def on_change(state: Conversation, policy: Policy, now_ms: int, queue: QueueId =
 def _reply(
     state: Conversation, rules: QueueRules, target: Target | None, from_ms: int, now_ms: int, reply_s: int | None
 ) -> list[f.ConversationFact]:
-    what = "next" if state.has_answer else "first"
-    promised = target and (target.next_reply_s if state.has_answer else target.first_reply_s)
-    work_s = reply_s or state.reply_within_s or promised
+    # Whoever reopens a closed case waits for a first answer again.
+    is_answered = state.has_answer and state.status != CLOSED
+    what = "next" if is_answered else "first"
+    promised = target and (target.next_reply_s if is_answered else target.first_reply_s)
+    # The channel's own target (every kind has one) is for queues that promise nothing themselves.
+    work_s = promised or reply_s or state.reply_within_s
     return _started(what, rules, from_ms, work_s) if work_s else []
 
 

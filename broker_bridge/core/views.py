@@ -57,7 +57,9 @@ def verbs(state: Conversation, actor: Actor) -> tuple[str, ...]:
 
 def _of_closed(state: Conversation, actor: Actor) -> set[str]:
     found = {"reopen", "merge"} if actor.works_on(state.queue) else set()
-    if state.wrap is not None and state.wrap.agent == actor.agent:
+    if state.wrap is not None and state.wrap.is_binding:
+        found.discard("merge")
+    if state.wrap is not None and (state.wrap.agent == actor.agent or actor.is_supervisor):
         found.add("wrap_up")
         if state.wrap.until_ms is not None:
             found.add("more_time")
@@ -72,7 +74,7 @@ def _of_open(state: Conversation, actor: Actor) -> set[str]:
         found.add("prioritize")
         if state.status == conv.QUEUED:
             found |= {"accept", "merge"}
-    if state.consult is not None and state.consult.agent == actor.agent:
+    if state.consult is not None and (state.consult.agent == actor.agent or actor.is_supervisor):
         found.add("end_consult")
     if state.status == conv.OWNED and state.owner == actor.agent:
         found |= _of_owner(state)

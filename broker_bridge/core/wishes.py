@@ -29,8 +29,10 @@ from broker_bridge.core.actor import (
     ago,
     is_closed,
     is_merged,
+    no_colleague,
     no_room,
     not_owner,
+    places,
     wrong_epoch,
 )
 from broker_bridge.core.decision import Changed, Decision, Facts, refuse
@@ -67,7 +69,7 @@ def _accept(
     if state.owner == actor.agent:
         return Facts()
     if state.offer is not None and state.offer.asks(actor.agent):
-        return Facts(facts=handover.said_yes(state, actor.agent))
+        return Facts(facts=handover.said_yes(state, actor.agent, house.policy, now_ms))
     if state.status == OWNED:
         owner = house.name_of(state.owner)
         return refuse("late", f"{owner} took this conversation {ago(state.accepted_ms, now_ms)}. Take the next one.")
@@ -78,7 +80,7 @@ def _accept(
         return refusal
     return Facts(
         facts=(f.Accepted(agent=actor.agent, epoch=state.epoch + 1),),
-        gives=((actor.agent, house.policy.units(state)),),
+        gives=places(state, house, actor.agent),
     )
 
 
@@ -164,7 +166,7 @@ def _note(wish: c.Note, state: Conversation, actor: Actor, house: House, message
     if len(wish.text) > c.MAX_TEXT:
         return refuse("bad", f"The note has {len(wish.text):,} characters; the limit is {c.MAX_TEXT:,}.")
     if wish.to is not None and wish.to not in house.names:
-        return refuse("bad", f"There is no colleague {wish.to}. Pick one from the list.")
+        return no_colleague(wish.to)
     note = f.Noted(message=message, agent=actor.agent, to=wish.to, words=Words(text=wish.text))
     return Facts(facts=(note,), message=message)
 
@@ -186,7 +188,7 @@ def _reopen(
     return Facts(
         facts=(back, f.Accepted(agent=actor.agent, epoch=state.epoch + 1)),
         leads_handle=True,
-        gives=((actor.agent, house.policy.units(state)),),
+        gives=places(state, house, actor.agent),
     )
 
 
