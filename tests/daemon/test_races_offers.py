@@ -72,6 +72,12 @@ class Board:
             if kind == "conv":
                 self._note(item.seq, name, entry)
 
+    def left_open(self) -> str:
+        """The last entries of a case that nobody ends."""
+        name = min(self.open, default="")
+        last = [(seq, entry) for seq, subject, entry in self.log if subject.endswith(f".{name}")][-5:]
+        return f"{len(self.open)} of {len(self.cases)} are open: {self.facts}; {name}: {last}"
+
     def _note(self, seq: int, name: str, entry: Entry) -> None:
         self.cases.add(name)
         for fact in entry.facts:
@@ -140,25 +146,27 @@ class Hand:
         after, seen = self._board.known, self._seen
         answers = await asyncio.gather(*(self._insist(wish) for _ in range(2 if is_twice else 1)))
         ended_ms = _now_ms()
-        for answer in answers:
-            code = answer.code if isinstance(answer, c.Refusal) else DONE
-            upto = int(getattr(answer, "upto", 0))
-            self._seen = max(self._seen, upto)
-            self._board.known = max(self._board.known, upto)
-            self._board.calls.append(
-                Call(
-                    agent=self.name,
-                    verb=verb,
-                    id=wish.id,
-                    conversation=conversation,
-                    after=after,
-                    seen=seen,
-                    ended_ms=ended_ms,
-                    answer=code,
-                    upto=upto,
-                )
+        told = [
+            Call(
+                agent=self.name,
+                verb=verb,
+                id=wish.id,
+                conversation=conversation,
+                after=after,
+                seen=seen,
+                ended_ms=ended_ms,
+                answer=answer.code if isinstance(answer, c.Refusal) else DONE,
+                upto=int(getattr(answer, "upto", 0)),
             )
-        return code
+            for answer in answers
+        ]
+        newest = max(call.upto for call in told)
+        self._seen = max(self._seen, newest)
+        self._board.known = max(self._board.known, newest)
+        # Of two terminals one may be refused by a bridge that is behind, and the other be served: then it was done.
+        done = [call for call in told if call.answer == DONE]
+        self._board.calls += done or told
+        return DONE if done else told[0].answer
 
     def _wish(self, verb: str, conversation: str) -> c.Accept | c.Decline | c.Close:
         name = self._mint.new(_now_ms())
@@ -241,11 +249,11 @@ async def _customers(bridges: list[Parts], board: Board, senders: int, waves: in
         async with asyncio.TaskGroup() as crowd:
             for who in range(senders):
                 crowd.create_task(bridges[who % len(bridges)].intake.store(_words(who, wave)))
-        await until(partial(_are_closed, board, (wave + 1) * senders // 2), bound_s=120.0, saying=lambda: board.facts)
+        await until(partial(_are_closed, board, (wave + 1) * senders // 2), bound_s=110.0, saying=lambda: board.facts)
     await until(
         lambda: len(board.cases) == senders and not board.open,
-        bound_s=120.0,
-        saying=lambda: f"{len(board.open)} of {len(board.cases)} are open: {board.facts}",
+        bound_s=110.0,
+        saying=board.left_open,
     )
 
 
@@ -283,7 +291,7 @@ async def _race(folder: Path, senders: int, waves: int) -> None:
 
 
 async def test_eight_leaders_and_twenty_agents_own_once_and_never_exceed_a_limit(tmp_path: Path) -> None:
-    await _race(tmp_path, senders=120, waves=2)
+    await _race(tmp_path, senders=80, waves=2)
 
 
 @pytest.mark.faults
