@@ -37,6 +37,15 @@ LAST_RANK = 99
 """Never on the key line."""
 
 
+STANDS_FOR = {"wrap_up": "close", "wake": "snooze"}
+"""Verbs of a row that are done by another verb's key: on a closed case `close` opens its form again."""
+
+
+def meant(verbs: Collection[str]) -> tuple[str, ...]:
+    """What a row allows, with the verbs whose keys do it."""
+    return (*verbs, *(STANDS_FOR[verb] for verb in verbs if verb in STANDS_FOR))
+
+
 class KeyTableError(Exception):
     """A sentence about [keys] that names the action."""
 
@@ -124,7 +133,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _act("take_back", "T", "take back", "take a transfer back", "Work", READING, verb="take_back", rank=4),
     _act("confirm", "y", "hand over", "hand over to who was asked", "Work", READING, verb="confirm", rank=2),
-    _act("end_consult", "x", "keep it", "end the talk about it", "Work", READING, verb="end_consult", rank=3),
+    _act("end_consult", "x", "end talk", "end the talk, its owner keeps it", "Work", READING, verb="end_consult", rank=3),
     _act("merge", "m", "merge", "merge with another case", "Work", READING, verb="merge", rank=14),
     _act("unmerge", "U", "un-merge", "take a merged case out again", "Work", READING, verb="unmerge", rank=36),
     _act("split", "S", "split", "split at the message under the cursor", "Work", ("thread",), verb="split", rank=37),

@@ -119,7 +119,7 @@ def _fits(pick: Pick, typed: str) -> bool:
 def choice(pick: Pick, cells: int, at: Instant) -> Line:
     """One row of the list: number, name, channel, state, text, when."""
     when = clock.short_date(pick.at_ms, at.now_ms, at.tz) if pick.at_ms else ""
-    room = max(0, cells - 53)
+    room = max(0, cells - 56)
     return line(
         Run("  "),
         Run(fit(f"#{pick.number}", 8), "text"),

@@ -77,6 +77,17 @@ def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
     return Targets(tuple(agents), tuple(queues), _skills(known, typed, words, me, word))
 
 
+def meant(found: Targets, typed: str) -> tuple[str, str] | None:
+    """Kind and id of what is called exactly as it was typed: whole names and ids go before parts of words."""
+    text = " ".join(folded(typed).split())
+    if not text:
+        return None
+    named: list[tuple[str, str, tuple[str, ...]]] = [("agent", one.agent, (one.name,)) for one in found.agents]
+    named += [("queue", one.queue, (one.name,)) for one in found.queues]
+    named += [("skills", one.words, ()) for one in found.skills]
+    return next(((kind, id) for kind, id, names in named if text in map(folded, (id, *names))), None)
+
+
 def places(one: Colleague, word: str) -> tuple[int, int]:
     """(taken, all) places of this colleague for conversations of a channel; in cost units where it is not known."""
     return next(((taken, room) for channel, taken, room in one.loads if channel == word), (one.load, one.capacity))

@@ -148,10 +148,15 @@ class Listed(Dialog[T]):
     def list_of(self) -> LineList:
         return self.query_one(LineList)
 
+    def takes_arrows(self) -> bool:
+        """Whether the arrows move the list now; the list itself has its own."""
+        return not isinstance(self.focused, LineList)
+
     async def on_key(self, event: events.Key) -> None:
+        """Textual calls this beside a subclass's own `on_key`: that one never calls it."""
         moves = {"down": (1, "move"), "up": (-1, "move"), "pagedown": (1, "page"), "pageup": (-1, "page")}
         found = moves.get(event.key)
-        if found is None or isinstance(self.focused, LineList):
+        if found is None or not self.takes_arrows():
             return
         event.stop()
         by, how = found

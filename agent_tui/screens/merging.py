@@ -177,8 +177,6 @@ class Merging(Listed[Merged | None]):
             event.prevent_default()
             self._is_swapped = not self._is_swapped
             self._show_both()
-            return
-        await super().on_key(event)
 
     def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
         return titles.about("Merge", self._row, self.place.at())

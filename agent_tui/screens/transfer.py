@@ -167,7 +167,8 @@ class Transferring(Listed[Whom | None]):
         if not lines:
             lines = [(None, line(Run(f"  {self._why_nobody()}", "mut", "i"), ground="bar"))]
         rev = hash((tuple(lines), self.cells))
-        self.list_of().show(Choices(lines, self.place.glyphs, rev=rev), from_start=is_typed)
+        meant = targets.meant(self._found, typed) if is_typed else None
+        self.list_of().show(Choices(lines, self.place.glyphs, rev=rev), cursor=meant, from_start=is_typed)
         self._show_target()
 
     def _why_nobody(self) -> str:
@@ -255,7 +256,6 @@ class Transferring(Listed[Whom | None]):
         self._give()
 
     async def on_key(self, event: events.Key) -> None:
-        on_right = self._is_on_right()
         if event.key in ("tab", "shift+tab"):
             event.stop()
             event.prevent_default()
@@ -266,8 +266,9 @@ class Transferring(Listed[Whom | None]):
         elif event.key == "alt+enter" or (event.key == "enter" and isinstance(self.focused, Ways)):
             event.stop()
             self._give()
-        elif not on_right:
-            await super().on_key(event)
+
+    def takes_arrows(self) -> bool:
+        return super().takes_arrows() and not self._is_on_right()
 
     def _step(self, by: int) -> None:
         """To the next field; under 100 columns that turns the page."""

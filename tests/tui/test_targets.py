@@ -81,6 +81,23 @@ def test_the_needs_of_a_queue_are_offered_as_a_combination() -> None:
     assert "swedish 3 + fees" in [one.words for one in _found("fees").skills]
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("fee", None),
+        ("FEES", ("queue", "fees")),
+        ("priya", ("agent", "priya")),
+        ("Cards › Lost", ("queue", "lost")),
+        ("swedish", ("skills", "swedish")),
+        ("swedish  3", ("skills", "swedish 3")),
+        ("swedish 3 + fees", ("skills", "swedish 3 + fees")),
+        ("", None),
+    ],
+)
+def test_what_is_called_exactly_so_is_meant(typed: str, meant: tuple[str, str] | None) -> None:
+    assert targets.meant(_found(typed), typed) == meant
+
+
 def test_half_a_combination_is_no_target_of_nothing() -> None:
     assert _found("swedish +").skills[0].words == "swedish"
     assert _found("swedish + nothing").skills == ()

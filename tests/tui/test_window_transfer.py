@@ -79,6 +79,7 @@ async def test_the_way_is_chosen_in_its_field(tmp_path: Path) -> None:
     ("typed", "field", "value"),
     [
         ("lost", "to_queue", "lost"),
+        ("fees", "to_queue", "fees"),
         ("loans", "to_queue", "loans"),
         ("fee-w", "to_skills", (Skill(name="fee-waiver"),)),
         ("swed 3 + fees 2", "to_skills", (Skill(name="swedish", level=3), Skill(name="fees", level=2))),
@@ -118,6 +119,16 @@ async def test_tab_goes_through_the_fields_and_what_is_typed_goes_along(tmp_path
             open="E",
         )
         assert act.note == "F"
+
+
+async def test_the_arrows_move_the_list_by_one_and_not_while_a_field_is_written(tmp_path: Path) -> None:
+    async with asked(tmp_path, typed="fee") as it:
+        await until(lambda: "ask Priya" in it.text())
+        await it.press("down")
+        await until(lambda: "ask Jonas" in it.text())
+        await it.press("tab", "down", "up", "up", "shift+tab", "shift+tab", "down", "up", "enter")
+        act = await it.posted(c.Transfer)
+        assert (act.to_agent, act.ask_first) == ("jonas", True)
 
 
 async def test_enter_gives_and_a_chord_breaks_the_line(tmp_path: Path) -> None:
