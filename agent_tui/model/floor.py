@@ -98,6 +98,8 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
     now_ms = at.now_ms
     weight = need(one, now_ms)
     is_calm = one.state in ("away", "off")
+    # The time of a state is marked where the state itself is what is wrong.
+    is_long = weight == 1 and one.state in ("silent", "wrap_up", "away")
     sign, role = presence.look(one.state, at.glyphs)
     since = clock.long(now_ms - one.since_ms) if one.since_ms and one.state != "off" else ""
     right = _clock(one, at)
@@ -111,7 +113,7 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
         Run(f"{name} ", "mut" if is_calm else "strong", "b" if weight else ""),
         Run(f"{sign} ", "near" if weight == 1 and one.state == "wrap_up" else role),
         Run(fit(_state(one, found), found.state, at.glyphs.dots), calm),
-        Run(pad_left(since, 8), "near" if weight == 1 else calm, "b" if weight == 1 else ""),
+        Run(pad_left(since, 8), "near" if is_long else calm, "b" if is_long else ""),
         Run("  "),
         *_loads(one, found, at),
         Run(fit(_works(one, room, at), room), calm),
@@ -122,6 +124,8 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
 def _state(one: Colleague, found: Columns) -> str:
     """`ready`, `lunch`, `ready then away`: the sign says what is, so in little room what comes next goes first."""
     word = presence.word(one.state, one.reason)
+    if one.state == "transfer_only" and width(word) > found.state:
+        word = "transfers"
     if not one.next_state:
         return word
     then = f"then {presence.word(one.next_state)}"

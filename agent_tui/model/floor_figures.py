@@ -19,7 +19,7 @@ from broker_bridge.contract.views import DirectoryView
 def figures(known: DirectoryView, cells: int, at: Instant) -> tuple[Line, Line]:
     """Two rows: what, and how much."""
     waiting = sum(queue.waiting for queue in known.queues)
-    olds = [(queue.oldest_ms, queue.name) for queue in known.queues if queue.oldest_ms is not None]
+    olds = [(queue.oldest_ms, queue.name) for queue in known.queues if queue.oldest_ms is not None and queue.is_open]
     oldest = min(olds, default=None)
     sums = [sum(row) for row in zip(*(queue.arrivals for queue in known.queues), strict=False)]
     shape = at.glyphs.sparkline(tuple(float(number) for number in sums[-8:]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agent_tui.model import clock
-from agent_tui.model.cells import cut, fit, pad_left
+from agent_tui.model.cells import cut, fit, pad_left, width
 from agent_tui.model.clean import clean_line
 from agent_tui.model.rows import Moment as Instant
 from agent_tui.model.runs import Line, Run, line
@@ -33,9 +33,9 @@ class _Queues(NamedTuple):
 
 def _columns(cells: int) -> _Queues:
     bar, shape = (7, 8) if cells < 84 else (10, 12)
-    more = min(40, max(0, cells - 80)) if cells >= WIDE else 0
+    more = min(40, max(0, cells - 76)) if cells >= WIDE else 0
     rest = cells - 4 - 5 - 8 - 3 - bar - 6 - 7 - 3 - 1 - more
-    name = max(12, min(24, rest - shape))
+    name = max(12, min(20 if more else 24, rest - shape))
     return _Queues(name, bar, max(0, min(shape, rest - name)), more)
 
 
@@ -95,7 +95,9 @@ def queue_row(queue: QueueView, cells: int, at: Instant) -> Line:
     )
     room = max(0, cells - 4 - columns.name - 5 - 8 - 3 - 1)
     if not queue.is_open:
-        words = "  ".join(part for part in (closed(queue), needs(queue.needs)) if part)
+        more = f"  {needs(queue.needs)}" if queue.needs else ""
+        # What it needs is said whole or not at all; when it opens is what matters now.
+        words = closed(queue) + (more if width(closed(queue)) + width(more) <= room else "")
         return line(*first, Run(cut(words, room, at.glyphs.dots), "mut"))
     return line(*first, *_level(queue, columns, weight, at), *_more(queue, columns, at))
 
@@ -116,8 +118,8 @@ def _level(queue: QueueView, columns: _Queues, weight: int, at: Instant) -> tupl
 
 def _more(queue: QueueView, columns: _Queues, at: Instant) -> tuple[Run, ...]:
     """What it needs and how long it is open, where there is room."""
-    parts = [part for part in (needs(queue.needs), clean_line(queue.hours, 60)) if part]
+    parts = [part for part in (needs(queue.needs), clean_line(queue.hours, 60).removeprefix("open ")) if part]
     if not columns.more or not parts:
         return ()
     gap = max(columns.arrivals, 8) - min(len(queue.arrivals), columns.arrivals) + 2
-    return (Run(" " * gap), Run(cut(", ".join(parts), max(0, columns.more - 6), at.glyphs.dots), "mut"))
+    return (Run(" " * gap), Run(cut(", ".join(parts), max(0, columns.more - 4), at.glyphs.dots), "mut"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent_tui.keys import meant
 from agent_tui.model import frame, offer_lines
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key
@@ -43,7 +44,7 @@ def key_line(screen: Workstation) -> Line:
 
 def _verbs(screen: Workstation) -> tuple[str, ...]:
     row = screen.target
-    return row.verbs if row is not None else ()
+    return meant(row.verbs) if row is not None else ()
 
 
 def _is_lead(screen: Workstation) -> bool:
@@ -81,7 +82,12 @@ def _writing(screen: Workstation, is_offered: bool) -> _Found:
 
 def _reading(screen: Workstation, is_offered: bool) -> tuple[Key, ...]:
     table, me = screen.keys, screen.place.state.me
-    keys = table.keys_for(screen.where, _verbs(screen), is_supervisor=_is_lead(screen))
+    verbs = _verbs(screen)
+    keys = table.keys_for(screen.where, verbs, is_supervisor=_is_lead(screen))
+    if "wrap_up" in verbs:
+        keys = _without(screen, _renamed(screen, keys, "close", "wrap-up"), ("close_next",))
+    if "wake" in verbs:
+        keys = _renamed(screen, keys, "snooze", "wake")
     if screen.target is None:
         keys = _without(screen, keys, FOR_A_CONVERSATION)
     if is_offered:
@@ -89,7 +95,7 @@ def _reading(screen: Workstation, is_offered: bool) -> tuple[Key, ...]:
         keys = (*offered, *(key for key in keys if key not in offered))
     if screen.over:
         keys = (Key(table.shown("back", "side"), "conversation"), *keys)
-    if me is not None and me.state != "ready":
+    if me is not None and me.state in ("away", "busy", "transfer_only"):
         keys = _renamed(screen, keys, "presence", "ready again")
     row = acts.accepted_by_key(screen) if screen.size.width >= NAMED_FROM else None
     name = clean_line(row.name, 16).split(" ")[0] if row is not None else ""

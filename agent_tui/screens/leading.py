@@ -115,7 +115,8 @@ def alert_seen(screen: Monitor) -> None:
     # What is over is forgotten: the same thing happening again is a new alert.
     screen.place.seen_alerts &= {one.key for one in found}
     _, alert = screen.chosen()
-    alert = alert or next((one for one in found if one.shown_weight), None)
+    if alert is None or alert.is_seen:
+        alert = next((one for one in found if one.shown_weight), None)
     if alert is None:
         screen.say("No alert is open.")
         return

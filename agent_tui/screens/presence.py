@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from agent_tui.model import clock, presence
+from agent_tui.model.cells import pad
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part
 from agent_tui.model.presence import Option
@@ -21,6 +22,9 @@ from agent_tui.paint import Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens.dialog import Choices, Listed, field
 from agent_tui.workplace import Workplace
+
+
+WORDS_CELLS = 16
 
 
 class Chosen(NamedTuple):
@@ -57,15 +61,23 @@ class Presencing(Listed[Chosen | None]):
     def on_mount(self) -> None:
         super().on_mount()
         rows = [(n, self._line(n, option)) for n, option in enumerate(self._options)]
-        self.list_of().styles.height = "1fr"
+        # As high as its lines while they fit, so that what is typed stands under them and not at the bottom of the body.
+        self.list_of().styles.height = "1fr" if self._whom else len(rows)
+        self.list_of().styles.max_height = "100%" if self._whom else max(3, self.app.size.height - 11)
         self.list_of().show(Choices(rows, self.place.glyphs, rev=1))
         self.list_of().focus()
         self._show_when()
 
     def _line(self, n: int, option: Option) -> Line:
         number = f"{n + 1} " if n < 9 else "  "
-        remark = f"   {option.remark}" if option.remark else ""
-        return line(Run("  "), Run(number, "acc", "b"), Run(clean_line(option.words)), Run(remark, "mut"), ground="bar")
+        words = clean_line(option.words)
+        return line(
+            Run("  "),
+            Run(number, "acc", "b"),
+            Run(pad(words, WORDS_CELLS) if option.remark else words),
+            Run(option.remark, "mut"),
+            ground="bar",
+        )
 
     def _show_when(self) -> None:
         """`when  ● now  ○ after the work in hand`, and the moment that is typed."""

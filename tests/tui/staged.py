@@ -138,7 +138,7 @@ async def send_stopped(app: OneWindow) -> None:
 async def pressed(app: OneWindow, *keys: str) -> None:
     """As if typed."""
     for key in keys:
-        character = key if len(key) == 1 else None
+        character = key if len(key) == 1 else " " if key == "space" else None
         app.post_message(events.Key(key, character))
         await _settled(app)
 
@@ -224,6 +224,16 @@ async def wrapping(app: OneWindow) -> None:
     await _settled(app)
 
 
+async def give_back(app: OneWindow) -> None:
+    """What silent Bo has, before it goes back to its queues."""
+    await supervisor(app)
+    fake_of(app).all_rows = tuple(
+        replace(row, owner="bo", state="other", verbs=("transfer",)) for row in scenes.QUEUED[:3]
+    )
+    app.screen.query_one("#floor-list", LineList).select(("agent", "bo"))
+    await pressed(app, "g")
+
+
 def on_the_floor(*keys: str) -> Play:
     """The supervisor's screen, then some keys."""
 
@@ -240,7 +250,7 @@ SCENES: dict[str, Play] = {
     "wrapping": wrapping,
     "force-state": on_the_floor("f"),
     "assign": on_the_floor("A"),
-    "give-back": on_the_floor("k", "k", "j", "g"),
+    "give-back": give_back,
     "workstation": workstation,
     "offer": offer,
     "link-lost": link_lost,
@@ -281,7 +291,7 @@ def stage(name: str, folder: Path, *, theme: str = "night", ascii: bool = False)
         fake.pages["c-anna"] = scenes_outcome.ANNA_WRAP_PAGE
     fake.pages["c-pauline"] = scenes_floor.PAULINE_PAGE
     fake.found = (scenes.ANNA, *scenes.WAITING)
-    rows = scenes.SNOOZED if name == "empty" else scenes.MINE
+    rows: tuple[Row, ...] = scenes.SNOOZED if name == "empty" else scenes.MINE
     if name in ("snooze", "call-back"):
         rows = tuple(replace(row, verbs=(*row.verbs, "snooze", "add_task")) for row in rows)
     me = scenes.SUPERVISOR if name in FLOOR else scenes.ME
