@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent_tui import themes
-from agent_tui.keys import KeyTable
+from agent_tui.keys import KeyTable, meant
 from agent_tui.model.clean import clean_line
 from broker_bridge.contract.views import Row
 
@@ -42,7 +42,7 @@ def entries(keys: KeyTable, target: Row | None, rows: Iterable[Row], theme: str,
             "command",
         ):
             continue
-        may = action.verb is None or (target is not None and action.verb in target.verbs)
+        may = action.verb is None or (target is not None and action.verb in meant(target.verbs))
         key = keys.shown(action.name) or keys.shown(action.name, "composer")
         remark = "" if may else "not now"
         words = action.description[:1].upper() + action.description[1:]

@@ -63,7 +63,9 @@ def remark(outcome: Disposition, is_default: bool, mode: str) -> str:
     return "used if nobody chooses" if is_default and mode == "optional" else ""
 
 
-def outcome_line(n: int, outcome: Disposition, words: str, cells: int, glyphs: Glyphs) -> Line:
+def outcome_line(
+    n: int, outcome: Disposition, words: str, cells: int, glyphs: Glyphs, *, is_chosen: bool = False
+) -> Line:
     """` 2 Fee waived                needs an amount`: a cell for the bar, then at most `cells`."""
     number = f"{n + 1} " if n < 9 else "  "
     name = clean_line(outcome.name, 80)
@@ -71,7 +73,13 @@ def outcome_line(n: int, outcome: Disposition, words: str, cells: int, glyphs: G
     left = fit(name, _NAME_CELLS) if words and width(name) < _NAME_CELLS else f"{name}  " if words else name
     shown = cut(left, room, glyphs.dots)
     rest = cut(words, max(0, room - width(shown)), glyphs.dots)
-    return line(Run(" "), Run(number, "acc", "b"), Run(shown), Run(rest, "mut"), ground="bar")
+    return line(
+        Run(" "),
+        Run(number, "acc", "b"),
+        Run(shown, *(("strong", "b") if is_chosen else ())),
+        Run(rest, "mut"),
+        ground="bar",
+    )
 
 
 def add_tags(form: Form, typed: str) -> str:

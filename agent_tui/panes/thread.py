@@ -8,7 +8,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from agent_tui.model import clock, frame, rows
+from agent_tui.model import clock, frame, rows, task_lines
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Part
 from agent_tui.model.rows import Moment as Instant
@@ -32,7 +32,7 @@ def head_line(row: Row | None, cells: int, at: Instant) -> Line:
         left.append(Part((Run(clean_line(row.queue)),), 5))
     if row.number:
         left.append(Part((Run(f"#{clean_line(row.number)}", "mut"),), 2))
-    right = [part for part in (_people(row, at), _clock(row, at)) if part is not None]
+    right = [part for part in (_people(row, at), _tasks(row, cells, at), _clock(row, at)) if part is not None]
     return frame.head(tuple(left), tuple(right), cells)
 
 
@@ -46,6 +46,15 @@ def _people(row: Row, at: Instant) -> Part | None:
     if row.state == "other" and row.owner_name:
         return Part((Run(f"with {clean_line(row.owner_name, 40)}", "mut"),), 4)
     return None
+
+
+def _tasks(row: Row, cells: int, at: Instant) -> Part | None:
+    """`2 tasks, next 15:30`; shorter where the thread is narrow."""
+    words = task_lines.case_words(row, at)
+    if cells < 60:
+        words = words.replace(", next ", " ")
+    is_late = row.task_due_ms is not None and row.task_due_ms < at.now_ms
+    return Part((Run(words, "near" if is_late else "mut"),), 2) if words else None
 
 
 def _clock(row: Row, at: Instant) -> Part | None:

@@ -118,15 +118,9 @@ class WrappingUp(Listed[Ended | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        mode = self._row.wrap_mode
-        cells = self.cells - 15
-        lines: list[tuple[int, Line]] = []
-        for n, one in enumerate(self._outcomes):
-            words = wrapup_lines.remark(one, one.name == self._default, mode)
-            lines.append((n, wrapup_lines.outcome_line(n, one, words, cells, self.place.glyphs)))
-        self.list_of().show(Choices(lines, self.place.glyphs, rev=1), cursor=self._form.chosen)
-        self.list_of().focus()
         self._fill()
+        self.list_of().select(self._form.chosen)
+        self.list_of().focus()
 
     def lay_out(self) -> None:
         super().lay_out()
@@ -144,6 +138,12 @@ class WrappingUp(Listed[Ended | None]):
 
     def _fill(self) -> None:
         """The fields of the chosen outcome, the tags, the follow-up as it is understood."""
+        chosen, cells, lines = self._form.chosen, self.cells - 15, []
+        for n, one in enumerate(self._outcomes):
+            words = wrapup_lines.remark(one, one.name == self._default, self._row.wrap_mode)
+            drawn = wrapup_lines.outcome_line(n, one, words, cells, self.place.glyphs, is_chosen=n == chosen)
+            lines.append((n, drawn))
+        self.list_of().show(Choices(lines, self.place.glyphs, rev=hash((chosen, cells))))
         for n, name in enumerate(self._names):
             self._entry(f"value-{n}").display = name in self._outcome.fields
         runs = wrapup_lines.tag_runs(self._form.tags, self.cells - 36, self.place.glyphs)
