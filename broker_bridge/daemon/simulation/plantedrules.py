@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from broker_bridge.daemon.router import Router
+from broker_bridge.core.routing.index import Index
+from broker_bridge.daemon.floor import Floor
 
 Change = tuple[Any, str, Any]
 """(where, name, what stands there instead)."""
@@ -18,12 +17,7 @@ Change = tuple[Any, str, Any]
 
 def _loads_not_counted() -> list[Change]:
     """The router believes that everybody is idle."""
-    right = Router._candidates
-
-    def candidates(self: Router) -> list[Any]:
-        return [msgspec.structs.replace(one, load=0) for one in right(self)]
-
-    return [(Router, "_candidates", candidates)]
+    return [(Floor, "load", lambda self, agent: 0), (Index, "load", lambda self, agent, units: None)]
 
 
 RULES: tuple[Callable[[], list[Change]], ...] = (_loads_not_counted,)
