@@ -34,6 +34,8 @@ COMMAND_MEMORY_MS = 7 * 86_400_000
 ITEM_MEMORY_MS = 8 * 86_400_000
 ITEM_MEMORY = 1_000
 PREVIEW = 200
+TRANSFERRED = "transferred"
+"""Reason of a `Queued` that a colleague caused."""
 
 
 def begin(conversation: str) -> Conversation:
@@ -158,8 +160,15 @@ def _(fact: f.CouldNotBeRead, state: Conversation, entry: Entry, seq: int) -> No
 
 
 @_apply.register
+def _(fact: f.Transferred, state: Conversation, entry: Entry, seq: int) -> None:
+    state.passed_by = fact.agent
+
+
+@_apply.register
 def _(fact: f.Queued, state: Conversation, entry: Entry, seq: int) -> None:
     state.steps = state.widened = 0
+    if fact.reason != TRANSFERRED:
+        state.passed_by = ""
     state.status = QUEUED
     state.queue = fact.queue
     state.skills = fact.skills

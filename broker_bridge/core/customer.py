@@ -9,7 +9,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import CustomerId, HandleId
 from broker_bridge.contract.words import opened
 
-FIELDS = ("name", "speaks", "about", "tier")
+FIELDS = ("name", "speaks", "about", "tier", "responsible")
 
 
 class Owned(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,8 @@ class Customer(msgspec.Struct, kw_only=True):
     speaks: str = ""
     about: str = ""
     tier: str = ""
+    responsible: str = ""
+    """Id of the colleague who looks after them."""
     handles: dict[HandleId, Owned] = {}
     since_ms: int = 0
     is_erased: bool = False
@@ -58,7 +60,7 @@ def fold(state: Customer, entry: Entry, seq: int) -> Customer:
             setattr(state, fact.field, opened(fact.words).text)
         elif isinstance(fact, f.Erased):
             state.handles = {}
-            state.name = state.speaks = state.about = state.tier = ""
+            state.name = state.speaks = state.about = state.tier = state.responsible = ""
             state.is_erased = True
     if entry.command:
         state.commands[entry.command] = entry.at_ms

@@ -6,6 +6,7 @@ Law: what was not defined works by the defaults of `contract.policy`: a queue th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -13,7 +14,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, QueueId
 from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules, Skill
-from broker_bridge.core.state import OWNED, Conversation
+from broker_bridge.core.state import OWNED, Consult, Offer, Snooze, WrapUp
 
 DESK = "desk"
 """Name of the one aggregate of its kind: `cc.log.house.desk`."""
@@ -72,6 +73,35 @@ def fold_desk(state: DeskDefinition, entry: Entry, seq: int) -> DeskDefinition:
     return state
 
 
+class Stands(Protocol):
+    """What is asked of a case here: its state, or how it stands for the floor."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def queue(self) -> QueueId: ...
+    @property
+    def channel_kind(self) -> str: ...
+    @property
+    def owner(self) -> AgentId: ...
+    @property
+    def offer(self) -> Offer | None: ...
+    @property
+    def consult(self) -> Consult | None: ...
+    @property
+    def wrap(self) -> WrapUp | None: ...
+    @property
+    def snooze(self) -> Snooze | None: ...
+    @property
+    def waiting_since_ms(self) -> int | None: ...
+    @property
+    def skills(self) -> tuple[Skill, ...]: ...
+    @property
+    def widened(self) -> int: ...
+    @property
+    def priority(self) -> int: ...
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """All definitions in force."""
 
@@ -96,10 +126,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def title(self, queue: QueueId) -> str:
         return self.rules(queue).title or queue
 
-    def priority(self, state: Conversation) -> int:
+    def priority(self, state: Stands) -> int:
         return state.priority or self.rules(state.queue).priority
 
-    def needs(self, state: Conversation) -> tuple[Skill, ...]:
+    def needs(self, state: Stands) -> tuple[Skill, ...]:
         """Skills that whoever takes it must have now: the queue's and its own, lowered as far as it was widened."""
         wanted: dict[str, int] = {}
         for one in (*self.rules(state.queue).needs, *state.skills):
@@ -110,11 +140,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             if level > state.widened
         )
 
-    def units(self, state: Conversation) -> int:
+    def units(self, state: Stands) -> int:
         """Cost units that it takes of whoever works on it."""
         return self.desk.cost(state.channel_kind).units
 
-    def taken(self, state: Conversation) -> tuple[tuple[AgentId, int], ...]:
+    def taken(self, state: Stands) -> tuple[tuple[AgentId, int], ...]:
         """(agent, units) of everybody who has places taken by it: its owner, whoever rings, talks along or wraps up."""
         cost = self.desk.cost(state.channel_kind)
         found: list[tuple[AgentId, int]] = []
@@ -129,6 +159,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(found)
 
 
-def is_idle(state: Conversation) -> bool:
+def is_idle(state: Stands) -> bool:
     """Nobody of ours has to do anything about it now."""
     return state.snooze is not None or state.waiting_since_ms is None

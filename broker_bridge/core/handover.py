@@ -114,11 +114,11 @@ def _colleague(wish: c.Transfer, state: Conversation, house: House) -> c.Refusal
         return no_colleague(wish.to_agent)
     if wish.to_agent == state.owner:
         return refuse("bad", "This conversation is theirs already.")
+    if wish.force:
+        return None
     if state.consult is not None:
         return refuse("bad", f"{house.name_of(state.consult.agent)} is being asked. End that talk first.")
     place = house.place(wish.to_agent)
-    if wish.force:
-        return None
     if not place.is_here:
         return refuse(
             "absent", f"{name} is {place.words or place.state}. It stays yours; choose somebody else or a queue."

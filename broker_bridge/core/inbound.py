@@ -103,10 +103,10 @@ def follow_up(
     A closed conversation is reopened, and then the handle moves with it. Out of hours the machine says so once.
 
     Raises:
-        LookupError: it was erased meanwhile (or never was): the item belongs to another one. Look where again.
+        LookupError: it was erased or merged meanwhile (or never was): the item belongs to another one. Look where again.
     """
-    if state.status in (conv.NEW, conv.ERASED):
-        raise LookupError("an erased conversation takes no messages")
+    if state.status in (conv.NEW, conv.ERASED, conv.MERGED):
+        raise LookupError("an erased or merged conversation takes no messages")
     if stored.id in state.items:
         return None
     words = item.words

@@ -19,6 +19,8 @@ CLAIM = "claim"
 WAIT = "wait"
 GIVE_UP = "give_up"
 NOTHING = "nothing"
+LONGEST_CALL_MS = 15 * 60_000
+"""A deadline further ahead was set by a clock that was put back since: nobody waits a day for it."""
 
 
 def next_step(
@@ -37,7 +39,8 @@ def next_step(
         return NOTHING, None, 0
     if out.state == delivery.QUEUED:
         return (CLAIM, out, now_ms) if out.due_ms <= now_ms else (WAIT, out, out.due_ms)
-    if now_ms <= out.deadline_ms and out.bridge not in dead:
+    is_of_another_clock = out.deadline_ms - now_ms > LONGEST_CALL_MS
+    if now_ms <= out.deadline_ms and out.bridge not in dead and not is_of_another_clock:
         return WAIT, out, out.deadline_ms + 1
     return (CLAIM, out, now_ms) if is_idempotent else (GIVE_UP, out, now_ms)
 

@@ -155,6 +155,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Overflow steps taken since it came into this queue."""
     widened: int = 0
     """Levels that are asked less of every skill."""
+    passed_by: AgentId = ""
+    """Who passed it on to the queue that it waits in: not asked again first."""
     consult: Consult | None = None
     wrap: WrapUp | None = None
     snooze: Snooze | None = None

@@ -109,6 +109,18 @@ def last_delivery(state: Conversation) -> str:
     return delivery.WORDS[next(reversed(state.ends.values()))]
 
 
+def concerned(state: Conversation) -> frozenset[str]:
+    """Whose own list it stands in: the owner, whoever rings, talks along or writes the outcome."""
+    found = {state.owner} if state.status == conv.OWNED else set()
+    if state.offer is not None:
+        found.update(state.offer.everybody)
+    if state.consult is not None:
+        found.add(state.consult.agent)
+    if state.wrap is not None and state.status == conv.CLOSED:
+        found.add(state.wrap.agent)
+    return frozenset(found)
+
+
 def row_state(state: Conversation, actor: Actor) -> str:
     if state.status == conv.CLOSED and state.wrap is not None and state.wrap.agent == actor.agent:
         return "wrap_up"

@@ -16,6 +16,7 @@ from typing import Any
 
 from broker_bridge import channel as channels
 from broker_bridge.contract import ids
+from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules, Target
 from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import config, lastboot, streams
 from broker_bridge.daemon.broker import BrokerError
@@ -26,12 +27,12 @@ from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.janitor import Janitor
 from broker_bridge.daemon.lease import LeaseTiming
-from broker_bridge.daemon.outlets import Queue
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.secrets import Secrets
+from broker_bridge.daemon.sections import Queue
 from broker_bridge.daemon.site import Site
 from broker_bridge.daemon.states import AGENT
 from broker_bridge.daemon.supervise import Supervised
@@ -115,10 +116,11 @@ class Bridge:
     def _terms(self, dead: frozenset[str]) -> Terms:
         said = self.settings
         return Terms(
-            queues=[Queue(name=one.name, title=one.shown, target=one.target) for one in said.queues],
-            dispositions=said.desk.dispositions,
-            offer_timeout_s=said.desk.offer_timeout_s,
-            silent_grace_s=said.desk.silent_grace_s,
+            rules={one.name: _rules(one, said.desk.offer_timeout_s) for one in said.queues},
+            desk=DeskRules(
+                dispositions=tuple(Disposition(name=one) for one in said.desk.dispositions),
+                silent_grace_s=said.desk.silent_grace_s,
+            ),
             workers=WORKERS,
             timing=self._timing,
             dead=dead,
@@ -264,3 +266,10 @@ class Bridge:
 
 class _Stopped(Exception):
     """Ends the crew of a bridge that was asked to stop."""
+
+
+def _rules(queue: Queue, offer_s: int) -> QueueRules:
+    """What the configuration says of a queue."""
+    within_s = queue.reply_within_s
+    targets = (Target(first_reply_s=within_s, next_reply_s=within_s),) if within_s else ()
+    return QueueRules(title=queue.shown, targets=targets, service_level=queue.target, offer_s=offer_s)

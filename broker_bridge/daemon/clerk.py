@@ -19,9 +19,10 @@ import msgspec
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract.envelopes import Receipt, Said, Stored, Unreadable
 from broker_bridge.contract.facts import Entry
-from broker_bridge.core import inbound
-from broker_bridge.core.conversation import Conversation
+from broker_bridge.core import inbound, joins
+from broker_bridge.core.definitions import Policy
 from broker_bridge.core.handle import Handle
+from broker_bridge.core.state import MERGED, Conversation
 from broker_bridge.daemon import crash
 from broker_bridge.daemon.logwriter import TRIES, Appends, Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 FAILURES_ALLOWED = 3
 AT_ONCE = 512
+MOST_MERGES = 20
+"""Cases that went into one another, one after the other."""
 TOGETHER = 16
 """Items of one handle in one entry, at most, and their bytes."""
 TOGETHER_BYTES = 200_000
@@ -106,6 +109,7 @@ class Clerk:
         new_id: Callable[[], str],
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
+        policy: Callable[[], Policy] = Policy,
         ours: frozenset[str] = frozenset(),
     ) -> None:
         """`ours`: the site's own addresses, lower case. `sources`: by channel name; `fallback`: for items of a
@@ -121,6 +125,7 @@ class Clerk:
         self._new_id = new_id
         self._now_ms = now_ms
         self._sleep = sleep
+        self._policy = policy
         self._ours = ours
         self._failures: Counter[int] = Counter()
         self._lanes: dict[str, asyncio.Lock] = {}
@@ -183,10 +188,11 @@ class Clerk:
                     state: Conversation = cells[0].state
                     if cells[1].state.conversation != current or not state.is_open:
                         raise _NotTogether
-                    facts = inbound.follow_ups(state, said)
+                    now_ms = self._now_ms()
+                    facts = inbound.follow_ups(state, said, self._policy(), now_ms)
                     if not facts:
                         return {}, None
-                    return {0: (Entry(at_ms=self._now_ms(), by="clerk", facts=facts), state.customer)}, None
+                    return {0: (Entry(at_ms=now_ms, by="clerk", facts=facts), state.customer)}, None
 
                 crash.point("in.before_log")
                 await self._writer.decide(cells, "", decision)
@@ -329,17 +335,38 @@ class Clerk:
         for reference in reversed(item.words.references):
             ours = reference.partition("@")[0]
             for kind, value in (("message", ours), ("mail", reference)):
-                found.extend(conversation for conversation, _ in self._model.hinted(kind, value))
-        return list(dict.fromkeys(found))[:5]
+                for conversation, message in self._model.hinted(kind, value):
+                    # Where the message stands now: it may have gone to a case of its own.
+                    found.append(self._model.home_of(message) or conversation)
+        return list(dict.fromkeys(self._led(one) for one in found))[:5]
+
+    def _led(self, conversation: str) -> str:
+        """Where a message for this case goes on, after merges."""
+        for _ in range(MOST_MERGES):
+            onward = joins.leads_to(self._states.cell(CONV, conversation).state)
+            if onward == conversation:
+                break
+            conversation = onward
+        return conversation
 
     async def _apply_message(self, stored: Stored, item: Said | Unreadable) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._place(stored, item)
+            except LookupError:
+                # The case was merged or erased while we waited for it: look again where the message belongs.
+                continue
+            return
+        raise Overloaded(f"its case moved {TRIES} times in a row")
+
+    async def _place(self, stored: Stored, item: Said | Unreadable) -> None:
         suggestion: tuple[str, str] | None = None
         for candidate in self._referenced(item):
             async with self._writer.hold((CONV, candidate), (HAND, stored.handle)) as cells:
                 state: Conversation = cells[0].state
                 if not inbound.takes(state, self._now_ms()):
                     continue
-                is_named = isinstance(item, Said) and item.token == candidate
+                is_named = isinstance(item, Said) and bool(item.token) and self._led(item.token) == candidate
                 if is_named or inbound.is_participant(state, stored.handle, item.sender.address, self._ours):
                     await self._join(cells, stored, item)
                     return
@@ -353,8 +380,8 @@ class Clerk:
         """Join the handle's conversation or begin one; False: another bridge moved the handle meanwhile."""
         current: str = self._states.cell(HAND, stored.handle).state.conversation
         if current:
-            async with self._writer.hold((CONV, current), (HAND, stored.handle)) as cells:
-                if cells[1].state.conversation != current:
+            async with self._writer.hold((CONV, self._led(current)), (HAND, stored.handle)) as cells:
+                if cells[1].state.conversation != current or cells[0].state.status == MERGED:
                     return False
                 if not inbound.takes(cells[0].state, self._now_ms()):
                     # The handle may have been read from the log itself, past what the follower has brought of the conversation.
@@ -369,10 +396,10 @@ class Clerk:
 
         def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
             state: Conversation = cells[0].state
-            joined = inbound.follow_up(state, stored, item)
+            now_ms = self._now_ms()
+            joined = inbound.follow_up(state, stored, item, self._policy(), now_ms)
             if joined is None:
                 return {}, None
-            now_ms = self._now_ms()
             entries = {0: (Entry(at_ms=now_ms, by="clerk", facts=joined.conv), state.customer)}
             if joined.handle:
                 entries[1] = (Entry(at_ms=now_ms, by="clerk", facts=joined.handle), state.customer)
@@ -393,9 +420,11 @@ class Clerk:
                 if hand.conversation != current or (hand.customer or new_customer) != customer:
                     return {}, False
                 source = self._sources.get(stored.channel, self._fallback)
-                joined = inbound.first_contact(hand, stored, item, source, conversation, new_customer, suggestion)
-                facts = (joined.handle, joined.conv, joined.customer)
                 now_ms = self._now_ms()
+                joined = inbound.first_contact(
+                    hand, stored, item, source, conversation, new_customer, suggestion, self._policy(), now_ms
+                )
+                facts = (joined.handle, joined.conv, joined.customer)
                 return {
                     place: (Entry(at_ms=now_ms, by="clerk", facts=of_one), customer)
                     for place, of_one in enumerate(facts)

@@ -14,28 +14,26 @@ import msgspec
 
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract import commands as c
-from broker_bridge.contract import facts as f
 from broker_bridge.contract import views as v
-from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId
-from broker_bridge.contract.words import Words
-from broker_bridge.core import customer as customers
+from broker_bridge.core import joins
 from broker_bridge.core import views as rules
-from broker_bridge.core import wishes
-from broker_bridge.core.conversation import Conversation
-from broker_bridge.core.decision import Changed, Decision, Facts, refuse
-from broker_bridge.core.wishes import Actor, House
+from broker_bridge.core.actor import Actor
+from broker_bridge.core.decision import Changed, Facts, refuse
+from broker_bridge.core.state import Conversation
+from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.attention import Word
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.files import Files
 from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.home import Home
-from broker_bridge.daemon.logwriter import Blocked, LogWriter, Overloaded
+from broker_bridge.daemon.logwriter import Blocked, Overloaded
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.rulebook import Rulebook
+from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.staff import Staff
-from broker_bridge.daemon.states import CONV, CUST, HAND
 from broker_bridge.daemon.wire import BusError
 
 log = logging.getLogger(__name__)
@@ -47,6 +45,9 @@ MAX_ID = 64
 TEXT_PART = 60_000
 """Characters of one page of a whole message: at most 240 kB as UTF-8."""
 
+PRESENCES = ("ready", "busy", "away", "transfer_only", "off")
+"""What may be chosen; wrap-up and silence come by themselves."""
+
 Answer = v.Answer
 Tell = Callable[[str, bytes], Awaitable[None]]
 
@@ -57,7 +58,9 @@ class Desk:
     def __init__(
         self,
         *,
-        writer: LogWriter,
+        acting: Acting,
+        shifts: Shifts,
+        rulebook: Rulebook,
         follower: Follower,
         model: ReadModel,
         reading: Reading,
@@ -66,7 +69,6 @@ class Desk:
         drafts: Drafts,
         files: Files,
         audit: Audit,
-        house: Callable[[], House],
         tell: Tell,
         move_home: Callable[[AgentId], Awaitable[None]],
         bridge: str,
@@ -74,7 +76,9 @@ class Desk:
         new_id: Callable[[], str],
         now_ms: Callable[[], int],
     ) -> None:
-        self._writer = writer
+        self._acting = acting
+        self._shifts = shifts
+        self._rulebook = rulebook
         self._follower = follower
         self._model = model
         self._reading = reading
@@ -83,7 +87,6 @@ class Desk:
         self._drafts = drafts
         self._files = files
         self._audit = audit
-        self._house = house
         self._tell = tell
         self._move_home = move_home
         self._bridge = bridge
@@ -159,8 +162,7 @@ class Desk:
             return refuse(
                 "version", f"This bridge speaks version {c.VERSION} of the contract. Update this program or the bridge."
             )
-        known = self._staff.presence(actor.agent)
-        await self._staff.heard(actor.agent, "ready" if known.state == "off" else None)
+        await self._came(actor)
         await self._move_home(actor.agent)
         feed = self._home.open(actor.agent, self._new_id())
         answer = v.Welcome(
@@ -170,25 +172,67 @@ class Desk:
             me=self._reading.figures.me(actor),
             upto=self._follower.position,
             bridge=self._bridge,
-            dispositions=self._house().dispositions,
+            dispositions=tuple(one.name for one in self._rulebook.policy.desk.dispositions),
+            reasons=self._rulebook.policy.desk.reasons,
             chat_url=self._chat_url,
         )
         feed.is_counted = True
         self._home.announce(feed)
         return answer
 
+    async def _came(self, actor: Actor) -> None:
+        """A terminal is there: who was off is ready; a second terminal, or one that comes back, changes nothing."""
+        known = self._staff.presence(actor.agent)
+        if known.state == "off":
+            await self._staff.chose(actor.agent, "ready")
+            await self._shifts.note(actor.agent, "ready")
+        else:
+            await self._heard(actor)
+
+    async def _heard(self, actor: Actor) -> None:
+        was = self._staff.presence(actor.agent).state
+        fresh = await self._staff.heard(actor.agent)
+        if was == "silent":
+            await self._shifts.note(actor.agent, fresh.state, fresh.reason, fresh.until_ms)
+            self._home.counted(actor.agent)
+
     async def presence(self, request: c.Presence, actor: Actor) -> Answer:
-        if request.state not in ("ready", "away", "off"):
-            return refuse("bad", "Presence is ready or away.")
-        await self._staff.heard(actor.agent, request.state, request.reason[:80])
+        refusal = self._unknown_state(request.state, request.reason)
+        if refusal is not None:
+            return refusal
+        is_next = request.is_next and request.state != "ready"
+        await self._staff.chose(actor.agent, request.state, request.reason[:80], request.until_ms, is_next=is_next)
+        if not is_next:
+            await self._shifts.note(actor.agent, request.state, request.reason[:80], request.until_ms)
         self._home.counted(actor.agent)
         return c.Done(upto=self._follower.position)
 
+    def _unknown_state(self, state: str, reason: str) -> c.Refusal | None:
+        if state not in PRESENCES:
+            return refuse("bad", f"Presence is one of {', '.join(PRESENCES)}.")
+        known = self._rulebook.policy.desk.reasons
+        if state == "away" and reason and reason not in known:
+            return refuse("bad", f"There is no reason {reason[:80]!r} here. Choose one of: {', '.join(known)}.")
+        return None
+
+    async def force(self, request: c.Force, actor: Actor) -> Answer:
+        """A supervisor sets somebody's presence."""
+        if not actor.is_supervisor:
+            await self._audit.refused(actor.agent, "force", "denied")
+            return refuse("denied", "Only a supervisor may set a colleague's presence.")
+        refusal = self._unknown_state(request.state, request.reason)
+        if refusal is not None:
+            return refusal
+        if request.agent not in self._staff.active:
+            return refuse("bad", f"There is no colleague {request.agent[:64]}. Pick one from the list.")
+        await self._audit.record("forced", actor.agent, request.agent)
+        await self._staff.chose(request.agent, request.state, request.reason[:80])
+        await self._shifts.note(request.agent, request.state, request.reason[:80], by=actor.agent)
+        self._home.counted(request.agent)
+        return c.Done(upto=self._follower.position)
+
     async def alive(self, request: c.Alive, actor: Actor) -> Answer:
-        was = self._staff.presence(actor.agent).state
-        await self._staff.heard(actor.agent)
-        if was == "silent":
-            self._home.counted(actor.agent)
+        await self._heard(actor)
         return c.Done(upto=self._follower.position)
 
     async def thread(self, request: c.Thread, actor: Actor) -> Answer:
@@ -301,75 +345,56 @@ class Desk:
     # commands
 
     async def _act(self, wish: c.Act, actor: Actor) -> Answer:
-        message = ids.derived("message", actor.agent, wish.id)
         state = self._reading.state(wish.conversation)
         if self.is_full and wish.id not in state.commands:
             return refuse(
                 "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
             )
-        wanted = [(CONV, wish.conversation)]
-        if isinstance(wish, c.Reopen) and state.handle:
-            wanted.append((HAND, state.handle))
-        async with self._writer.hold(*wanted) as cells:
-
-            def decision() -> tuple[dict[int, tuple[Entry, str]], Decision]:
-                state: Conversation = cells[0].state
-                now_ms = self._now_ms()
-                found = wishes.decide(state, wish, actor, self._house(), message, now_ms)
-                if not isinstance(found, Facts) or not found.facts:
-                    return {}, found
-                by = f"agent:{actor.agent}"
-                entries = {0: (Entry(at_ms=now_ms, by=by, command=wish.id, facts=found.facts), state.customer)}
-                if found.leads_handle and len(cells) > 1 and self._may_lead(cells[1].state.conversation, state.id):
-                    began = Entry(at_ms=now_ms, by=by, command=wish.id, facts=(f.Began(conversation=state.id),))
-                    entries[1] = (began, state.customer)
-                return entries, found
-
-            seq, found = await self._writer.decide(cells, wish.id, decision)
-            # It may have been decided on what the follower has not come to: a winner's fact, or the command's own of before.
-            upto = max(seq, cells[0].state.seq, self._follower.position)
+        seq, found = await self._acting.act(wish, actor)
         if isinstance(found, Facts):
             if isinstance(wish, (c.Reply, c.Note)):
                 await self._drafts.said(actor.agent, wish.conversation, wish.text)
-            return c.Done(upto=upto, message=found.message)
+            upto = max(seq, self._follower.position)
+            return c.Done(upto=upto, message=found.message, conversation=self._next(wish, actor))
         if isinstance(found, Changed):
-            items = self._reading.changed_items(wish.conversation, found.since, actor)
-            new = tuple(item for item in items if item.seq > found.since and item.kind != "event")[:20]
-            stopped = v.Refused(code="changed", sentence=found.sentence, items=new, upto=self._follower.position)
-            while len(codec.encode(stopped)) > c.MAX_ANSWER_BYTES - 4096:
-                stopped = msgspec.structs.replace(stopped, items=stopped.items[(len(stopped.items) + 1) // 2 :])
-            return stopped
+            return self._stopped(wish, found, actor)
         await self._audit.refused(actor.agent, str(wish.__struct_config__.tag), found.code)
-        return msgspec.structs.replace(found, upto=upto)
+        return msgspec.structs.replace(found, upto=self._follower.position)
 
-    def _may_lead(self, current: str, wanted: str) -> bool:
-        """Whether the handle's next message should go to the reopened case: not away from another open one."""
-        return current != wanted and not (current and self._reading.state(current).is_open)
+    def _next(self, wish: c.Act, actor: Actor) -> str | None:
+        """The case to be opened next, where that was asked for: a merge or split leads somewhere, and `next` to who waits longest."""
+        if isinstance(wish, c.Merge):
+            return joins.leads_to(self._reading.state(wish.conversation))
+        if isinstance(wish, c.Unmerge):
+            return wish.conversation
+        if isinstance(wish, c.Split):
+            return ids.derived("split", actor.agent, wish.id)
+        if isinstance(wish, (c.Close, c.WrapUp, c.Reply)) and wish.next:
+            return self._reading.first_waiting(actor, wish.conversation)
+        return None
+
+    def _stopped(self, wish: c.Act, found: Changed, actor: Actor) -> Answer:
+        items = self._reading.changed_items(wish.conversation, found.since, actor)
+        new = tuple(item for item in items if item.seq > found.since and item.kind != "event")[:20]
+        stopped = v.Refused(code="changed", sentence=found.sentence, items=new, upto=self._follower.position)
+        while len(codec.encode(stopped)) > c.MAX_ANSWER_BYTES - 4096:
+            stopped = msgspec.structs.replace(stopped, items=stopped.items[(len(stopped.items) + 1) // 2 :])
+        return stopped
 
     async def _describe(self, wish: c.Describe, actor: Actor) -> Answer:
-        if wish.field not in customers.FIELDS:
-            return refuse("bad", f"There is no field {wish.field!r} of a customer.")
-        state = self._reading.state(wish.conversation)
-        if state.customer != wish.customer or not rules.sees_addresses(state, actor):
-            return refuse("denied", "Only whoever answers this customer may change what is known of them.")
-        async with self._writer.hold((CUST, wish.customer)) as cells:
-
-            def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
-                if wish.id in cells[0].state.commands:
-                    return {}, None
-                fact = f.Described(field=wish.field, agent=actor.agent, words=Words(text=wish.text[:2_000]))
-                entry = Entry(at_ms=self._now_ms(), by=f"agent:{actor.agent}", command=wish.id, facts=(fact,))
-                return {0: (entry, wish.customer)}, None
-
-            seq, _ = await self._writer.decide(cells, wish.id, decision)
+        seq, refusal = await self._acting.describe(wish, actor)
+        if refusal is not None:
+            return refusal
         self._home.touch(wish.conversation)
         return c.Done(upto=max(seq, self._follower.position))
 
 
 def _unfit(request: c.AnyRequest) -> c.Refusal | None:
     """A refusal of names that no case and no command can have: they would become parts of subjects and of the log."""
-    conversation = getattr(request, "conversation", None)
-    if conversation is not None:
+    for name in ("conversation", "into"):
+        conversation = getattr(request, name, None)
+        if conversation is None:
+            continue
         try:
             subjects.token(conversation)
         except ValueError:
@@ -430,6 +455,7 @@ async def _question(request: c.Request, desk: Desk, actor: Actor) -> Answer:
 
 
 _question.register(c.Hello)(lambda request, desk, actor: desk.hello(request, actor))
+_question.register(c.Force)(lambda request, desk, actor: desk.force(request, actor))
 _question.register(c.Alive)(lambda request, desk, actor: desk.alive(request, actor))
 _question.register(c.Presence)(lambda request, desk, actor: desk.presence(request, actor))
 _question.register(c.Thread)(lambda request, desk, actor: desk.thread(request, actor))

@@ -59,6 +59,18 @@ class Drafts:
         if draft is not None and text.strip().startswith(draft.text.strip()):
             await self.drop(agent, conversation)
 
+    async def follow(self, agent: str, source: str, target: str) -> None:
+        """The case goes on in another one, and what was being written with it: behind what is being written there. Raises BusError."""
+        going = await self.load(agent, source)
+        if going is None:
+            return
+        there = await self.load(agent, target)
+        if there is not None and going.text in there.text:
+            # A repeated command: it came along the first time.
+            return
+        text = f"{there.text}\n\n{going.text}" if there is not None else going.text
+        await self.keep(agent, target, text, there.mode if there is not None else going.mode, going.at_ms)
+
     async def drop(self, agent: str, conversation: str) -> None:
         """Raises BusError."""
         if await self._bucket.get(f"{agent}.{conversation}") is not None:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from broker_bridge.contract import views as v
-from broker_bridge.contract.ids import AgentId
+from broker_bridge.contract.ids import AgentId, QueueId
+from broker_bridge.core import hours
 from broker_bridge.core import views as rules
-from broker_bridge.core.conversation import Conversation
-from broker_bridge.core.wishes import Actor
-from broker_bridge.daemon.outlets import Outlets, Queue
+from broker_bridge.core.actor import Actor
+from broker_bridge.core.state import Conversation
+from broker_bridge.daemon.floor import Floor
+from broker_bridge.daemon.outlets import Outlets
 from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, States
 
@@ -50,14 +53,16 @@ class Figures:
         states: States,
         staff: Staff,
         outlets: Outlets,
-        queues: tuple[Queue, ...],
+        rulebook: Rulebook,
+        floor: Floor,
         now_ms: Callable[[], int],
     ) -> None:
         self._model = model
         self._states = states
         self._staff = staff
         self._outlets = outlets
-        self.queues = queues
+        self._rulebook = rulebook
+        self._floor = floor
         self._now_ms = now_ms
         self._known: dict[tuple[str, tuple[str, ...]], tuple[int, Any]] = {}
 
@@ -66,7 +71,7 @@ class Figures:
         where, values = queue_clause(actor)
         waiting, oldest = self._lately(where, tuple(values), self._line)
         return v.Counts(
-            mine=self._model.count(OWNED_BY, (actor.agent,)) + self._model.count(OFFERED_TO, (actor.agent,)),
+            mine=len(self._floor.held_by(actor.agent)),
             queue=waiting,
             all=self._lately(OPEN, (), self._model.count),
             oldest_ms=oldest,
@@ -111,26 +116,44 @@ class Figures:
 
     def me(self, actor: Actor) -> v.Me:
         presence = self._staff.presence(actor.agent)
-        # Dismissed between the request and the answer: the last words are of somebody without a place.
-        enrolled = self._staff.active.get(actor.agent)
-        capacity = enrolled.capacity if enrolled else 0
-        loads = Counter(
-            dict(
-                self._model.db.execute(
-                    f"SELECT channel_kind, COUNT(*) FROM conversation WHERE {OWNED_BY} GROUP BY channel_kind",  # noqa: S608
-                    (actor.agent,),
-                ).fetchall()
-            )
-        )
-        kinds = self._outlets.kinds
+        wrap = self._floor.wrapping(actor.agent)
+        is_wrapping = bool(wrap) and presence.state in ("ready", "busy")
+        now_ms = self._now_ms()
+        mine = "assignee = ? AND done_ms IS NULL"
         return v.Me(
             agent=actor.agent,
             name=actor.name,
             role=actor.role,
-            state=presence.state,
+            state="wrap_up" if is_wrapping else presence.state,
+            reason=presence.reason,
             since_ms=presence.since_ms,
-            capacity=capacity,
-            loads=tuple((self._outlets.word(kind), loads[kind], capacity) for kind in kinds),
+            until_ms=self._wrap_until(wrap) if is_wrapping else presence.until_ms,
+            next_state=presence.next_state,
+            next_reason=presence.next_reason,
+            # Dismissed between the request and the answer: the last words are of somebody without a place.
+            capacity=self._staff.room(actor.agent),
+            load=self._floor.load(actor.agent),
+            wrap=wrap,
+            tasks=self._model.count_tasks(mine, (actor.agent,)),
+            tasks_due=self._model.count_tasks(f"{mine} AND due_ms <= ?", (actor.agent, now_ms)),
+            loads=self._loads(actor.agent, self._staff.room(actor.agent)),
+        )
+
+    def _wrap_until(self, conversation: str) -> int | None:
+        one = self._floor.standing(conversation)
+        return one.wrap.until_ms if one is not None and one.wrap is not None else None
+
+    def _loads(self, agent: AgentId, room: int) -> tuple[tuple[str, int, int], ...]:
+        """(channel word, conversations owned, places) of every channel kind."""
+        owned: Counter[str] = Counter()
+        for name in self._floor.held_by(agent):
+            one = self._floor.standing(name)
+            if one is not None and one.owner == agent:
+                owned[one.channel_kind] += 1
+        desk = self._rulebook.policy.desk
+        return tuple(
+            (self._outlets.word(kind), owned[kind], room // max(1, desk.cost(kind).units))
+            for kind in self._outlets.kinds
         )
 
     def directory(self, actor: Actor) -> v.DirectoryView:
@@ -146,6 +169,7 @@ class Figures:
             queues=self.queue_levels(),
             handled=self._model.count("status = 'closed' AND closed_ms > ?", (now_ms - DAY_MS,)),
             handle_time_s=handled[len(handled) // 2][0] // 1000 if handled else None,
+            skills=self.skills(),
             upto=self._model.position,
         )
 
@@ -158,24 +182,30 @@ class Figures:
 
     def queue_levels(self) -> tuple[v.QueueView, ...]:
         """Every queue with its load; one that is no longer configured, as long as somebody waits in it."""
-        known = {queue.name for queue in self.queues}
+        known = set(self._rulebook.queues)
         waiting = self._model.db.execute("SELECT DISTINCT queue FROM conversation WHERE status = 'queued'").fetchall()
-        left = [Queue(name=name, title=name) for (name,) in sorted(waiting) if name not in known]
-        return tuple(self._queue(queue) for queue in (*self.queues, *left))
+        left = [name for (name,) in sorted(waiting) if name not in known]
+        return tuple(self._queue(queue) for queue in (*self._rulebook.queues, *left))
 
     def _colleague(self, name: AgentId, work: list[Conversation], actor: Actor) -> v.Colleague:
         enrolled = self._staff.active[name]
         presence = self._staff.presence(name)
-        first = work[0] if work else None
+        wrap = self._floor.wrapping(name)
+        is_wrapping = bool(wrap) and presence.state in ("ready", "busy")
+        first = work[0] if work else self._state(wrap) if wrap else None
         return v.Colleague(
             agent=name,
             name=enrolled.name or name,
             role=enrolled.role,
-            state=presence.state,
+            state="wrap_up" if is_wrapping else presence.state,
             reason=presence.reason,
             since_ms=presence.since_ms,
-            load=len(work),
-            capacity=enrolled.capacity,
+            until_ms=self._wrap_until(wrap) if is_wrapping else presence.until_ms,
+            next_state=presence.next_state,
+            load=self._floor.load(name),
+            capacity=enrolled.room,
+            loads=self._loads(name, enrolled.room),
+            skills=enrolled.skills,
             queues=enrolled.queues,
             works_on=rules.shown_name(first, actor, first.name) if first else "",
             works_on_conv=first.id if first else "",
@@ -183,30 +213,56 @@ class Figures:
             due_ms=first.due_ms if first else None,
         )
 
-    def _queue(self, queue: Queue) -> v.QueueView:
+    def skills(self) -> tuple[v.SkillView, ...]:
+        """Every skill that somebody has or the policy names, as targets of a transfer."""
+        named = dict.fromkeys(self._rulebook.policy.desk.skills)
+        for one in self._staff.active.values():
+            named.update(dict.fromkeys(skill.name for skill in one.skills))
+        return tuple(self._skill(name) for name in named)
+
+    def _skill(self, name: str) -> v.SkillView:
+        having = [
+            agent
+            for agent, one in self._staff.active.items()
+            if any(skill.name == name for skill in one.skills) and self._staff.presence(agent).state == "ready"
+        ]
+        least = min(having, key=lambda agent: self._floor.load(agent) / max(1, self._staff.room(agent)), default="")
+        return v.SkillView(
+            name=name,
+            ready=len(having),
+            least=self._staff.name_of(least) if least else "",
+            load=self._floor.load(least) if least else 0,
+            capacity=self._staff.room(least) if least else 0,
+        )
+
+    def _queue(self, queue: QueueId) -> v.QueueView:
+        rules = self._rulebook.policy.rules(queue)
         now_ms = self._now_ms()
         waiting, oldest = self._model.db.execute(
             "SELECT COUNT(*), MIN(COALESCE(waiting_since_ms, opened_ms)) FROM conversation WHERE status = 'queued' AND queue = ?",
-            (queue.name,),
+            (queue,),
         ).fetchone()
         arrivals = [0] * 12
         for (opened_ms,) in self._model.db.execute(
             "SELECT opened_ms FROM conversation WHERE queue = ? AND opened_ms > ?",
-            (queue.name, now_ms - 12 * HALF_HOUR_MS),
+            (queue, now_ms - 12 * HALF_HOUR_MS),
         ):
             arrivals[11 - min(11, (now_ms - opened_ms) // HALF_HOUR_MS)] += 1
         return v.QueueView(
-            queue=queue.name,
-            name=queue.title,
+            queue=queue,
+            name=self._rulebook.policy.title(queue),
+            is_open=hours.is_open(rules.hours, now_ms),
+            hours=hours.state_in_words(rules.hours, now_ms) if rules.hours is not None else "",
+            needs=rules.needs,
             waiting=waiting,
             oldest_ms=oldest,
             ready=sum(
                 1
                 for name, one in self._staff.active.items()
-                if self._staff.presence(name).state == "ready" and (not one.queues or queue.name in one.queues)
+                if self._staff.presence(name).state == "ready" and (not one.queues or queue in one.queues)
             ),
-            service_level=self._service_level(queue.name),
-            target=queue.target,
+            service_level=self._service_level(queue),
+            target=rules.service_level,
             arrivals=tuple(arrivals),
         )
 

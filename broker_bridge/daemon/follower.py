@@ -18,7 +18,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import opened
 from broker_bridge.core import thread
 from broker_bridge.core.conversation import ERASED, Conversation
-from broker_bridge.daemon import crash
+from broker_bridge.daemon import crash, rearranged
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CONV, CUST, KINDS, Cell, States, encode_state
@@ -197,6 +197,7 @@ class Follower:
                 if fresh is not None:
                     self._model.change_item(fresh)
             self._add_hints(state, fact)
+            rearranged.apply(self._model, state, fact, entry, seq)
         if any(isinstance(fact, f.Opened) for fact in entry.facts):
             self._model.index_words(state.id, f"#{state.number}")
         if state.status == ERASED:

@@ -1,8 +1,9 @@
 """Work of agents who are gone goes back to its queue, with the reason: nobody waits for an empty chair.
 
-Law: an offer leaves a vanished terminal after `OFFER_GRACE_S`, an unanswered conversation after the grace that the configuration sets; what
-was answered stays for the return. Silence counts only as long as this leader has seen it itself, by a monotonic clock: a restart, an
-outage or a jump of the clock sends nothing back by the hundred. Who was dismissed keeps nothing.
+Law: an offer leaves whoever went away at once, and a vanished terminal after `OFFER_GRACE_S`; an unanswered conversation goes after the
+grace that the policy sets (to the colleague who is in a talk about it, if there is one); what was answered stays for the return. Silence
+counts only as long as this leader has seen it itself, by a monotonic clock: a restart, an outage or a jump of the clock sends nothing back
+by the hundred. Who was dismissed keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,28 +12,45 @@ from collections.abc import Awaitable, Callable
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
-from broker_bridge.core.conversation import OWNED, Conversation
+from broker_bridge.core.seating import label
+from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
-from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.pen import Make
+from broker_bridge.daemon.rulebook import Rulebook
+from broker_bridge.daemon.shifts import Shifts
+from broker_bridge.daemon.staff import Presence, Staff
 
 OFFER_GRACE_S = 2.0
 GONE = ("silent", "off")
+TAKES_TRANSFERS = ("ready", "busy", "transfer_only")
 
-Make = Callable[[Conversation], f.ConversationFact | None]
 Append = Callable[[ConversationId, str, Make], Awaitable[bool]]
-"""Conversation, by whom, the fact for its state (None: nothing to do) -> whether it was appended."""
+"""Conversation, by whom, the facts for its state -> whether they were appended."""
 
 
 class Handback:
     """Called by the leader's router once a round."""
 
-    def __init__(self, *, staff: Staff, floor: Floor, grace_s: int, clock: Callable[[], float]) -> None:
-        """`grace_s` 0 = silent agents keep everything. `clock`: monotonic seconds."""
+    def __init__(
+        self,
+        *,
+        staff: Staff,
+        floor: Floor,
+        rulebook: Rulebook,
+        shifts: Shifts,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock`: monotonic seconds."""
         self._staff = staff
         self._floor = floor
-        self._grace_s = grace_s
+        self._rulebook = rulebook
+        self._shifts = shifts
         self._clock = clock
         self._gone_since: dict[AgentId, float] = {}
+
+    @property
+    def _grace_s(self) -> int:
+        return self._rulebook.policy.desk.silent_grace_s
 
     def forget(self) -> None:
         """Another bridge leads: what was seen here is old when this one leads again."""
@@ -41,28 +59,64 @@ class Handback:
     async def round(self, append: Append) -> None:
         """Give back what is due. Raises what `append` raises."""
         now = self._clock()
-        for agent in [agent for agent, load in self._floor.load.items() if load > 0]:
+        for agent in self._floor.busy:
             is_here = agent in self._staff.active
-            if is_here and self._staff.presence(agent).state not in GONE:
+            presence = self._staff.presence(agent)
+            if is_here and presence.state not in GONE:
                 self._gone_since.pop(agent, None)
+                await self._unring(agent, presence, append)
                 continue
             gone_s = now - self._gone_since.setdefault(agent, now)
             if not is_here or gone_s >= OFFER_GRACE_S:
+                if is_here and presence.state == "silent":
+                    await self._shifts.note(agent, "silent")
                 await self._give_back(agent, is_here, gone_s, append)
+
+    async def _unring(self, agent: AgentId, presence: Presence, append: Append) -> None:
+        """Who took a break, or chose to have only transfers, is not rung any more."""
+        if presence.state == "ready":
+            return
+        reason = label(presence.state, presence.reason)
+
+        def due(state: Conversation) -> tuple[tuple[f.ConversationFact, ...], str]:
+            offer = state.offer
+            if offer is None or not offer.asks(agent) or (offer.is_transfer and presence.state in TAKES_TRANSFERS):
+                return (), ""
+            if offer.also:
+                # The others ring on.
+                return (f.OfferEnded(agent=agent, reason="declined"),), ""
+            return (f.OfferEnded(agent=agent, reason=reason),), ""
+
+        for conversation in self._floor.held_by(agent):
+            one = self._floor.standing(conversation)
+            if one is not None and one.offer is not None and one.offer.asks(agent):
+                await append(conversation, "timer", due)
 
     async def _give_back(self, agent: AgentId, is_here: bool, gone_s: float, append: Append) -> None:
         is_over = not is_here or (self._grace_s > 0 and gone_s >= self._grace_s)
 
-        def due(state: Conversation) -> f.ConversationFact | None:
-            if state.offer is not None and state.offer.agent == agent:
-                return f.OfferEnded(agent=agent, reason="withdrawn")
-            is_unanswered = state.waiting_since_ms is not None or not is_here
-            if is_over and state.status == OWNED and state.owner == agent and is_unanswered:
-                return f.Queued(queue=state.queue, reason=self._reason(agent, is_here))
-            return None
+        def due(state: Conversation) -> tuple[tuple[f.ConversationFact, ...], str]:
+            if state.offer is not None and state.offer.asks(agent):
+                reason = "declined" if state.offer.also else "withdrawn"
+                return (f.OfferEnded(agent=agent, reason=reason),), ""
+            if state.consult is not None and state.consult.agent == agent:
+                return (f.ConsultEnded(agent=agent, reason=self._reason(agent, is_here)),), ""
+            return self._work(agent, is_here, state) if is_over else (), ""
 
         for conversation in self._floor.held_by(agent):
             await append(conversation, "timer", due)
+
+    def _work(self, agent: AgentId, is_here: bool, state: Conversation) -> tuple[f.ConversationFact, ...]:
+        if state.wrap is not None and state.wrap.agent == agent and state.status == CLOSED:
+            outcome = state.disposition or self._rulebook.policy.default_outcome(state.queue)
+            return (f.WrappedUp(agent=agent, disposition=outcome, tags=state.tags, is_timeout=True),)
+        is_unanswered = state.waiting_since_ms is not None or not is_here
+        if state.status != OWNED or state.owner != agent or not is_unanswered:
+            return ()
+        talk = state.consult.agent if state.consult is not None else ""
+        if talk and self._staff.presence(talk).state not in GONE:
+            return (f.Accepted(agent=talk, epoch=state.epoch + 1),)
+        return (f.Queued(queue=state.queue, reason=self._reason(agent, is_here), skills=state.skills),)
 
     def _reason(self, agent: AgentId, is_here: bool) -> str:
         name = self._staff.name_of(agent)

@@ -17,8 +17,9 @@ from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import views as v
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import conversation as conv
-from broker_bridge.core.conversation import Conversation
-from broker_bridge.core.wishes import Actor
+from broker_bridge.core import views as rules
+from broker_bridge.core.actor import Actor
+from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.reading import Reading
@@ -135,10 +136,7 @@ class Home:
     def touch(self, conversation: ConversationId) -> None:
         """What is shown of a conversation changed."""
         state = self._reading.state(conversation)
-        concerned = self._known_by.get(conversation, set()) | {state.owner}
-        if state.offer is not None:
-            concerned |= {state.offer.agent}
-        for agent in concerned:
+        for agent in self._known_by.get(conversation, set()) | rules.concerned(state):
             feed = self.feeds.get(agent)
             if feed is not None:
                 feed.dirty.add(conversation)
@@ -279,12 +277,12 @@ class Home:
     @staticmethod
     def _is_elsewhere(feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> bool:
         """It waits in a queue that is not this agent's: their list of what waits must not hold it."""
-        is_offered = state.offer is not None and state.offer.agent == actor.agent
-        is_foreign = state.status == conv.QUEUED and not actor.works_on(state.queue) and not is_offered
+        is_own = actor.agent in rules.concerned(state)
+        is_foreign = state.status == conv.QUEUED and not actor.works_on(state.queue) and not is_own
         return is_foreign and conversation not in feed.paged
 
     def _remember(self, feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> None:
-        is_own = state.owner == actor.agent or (state.offer is not None and state.offer.agent == actor.agent)
+        is_own = actor.agent in rules.concerned(state)
         if is_own or state.status == conv.QUEUED:
             feed.known.add(conversation)
             self._known_by[conversation].add(feed.agent)

@@ -11,12 +11,6 @@ from broker_bridge.core import views as rules
 from broker_bridge.core.conversation import Conversation
 
 
-class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    title: str
-    target: float = 0.8
-
-
 class Outlet(msgspec.Struct, frozen=True, kw_only=True):
     """A configured channel, as far as desks are concerned."""
 

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from broker_bridge.contract import ids
+from broker_bridge.contract.ids import QueueId
+from broker_bridge.contract.policy import DeskRules, QueueRules
 from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.lease import LeaseTiming
-from broker_bridge.daemon.outlets import Queue
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.supervise import Supervised
@@ -50,12 +51,13 @@ class Outside:
 class Terms:
     """What the configuration says of the house."""
 
-    queues: Sequence[Queue]
-    dispositions: tuple[str, ...]
-    offer_timeout_s: int
-    silent_grace_s: int
+    rules: Mapping[QueueId, QueueRules]
+    """Every queue, in the order of the configuration; what LOG defines wins."""
+    desk: DeskRules
     workers: int
     """Commands of agents that are worked on at once."""
+    offers_at_all: bool = True
+    """False: agents take from the queue themselves."""
     timing: LeaseTiming | None = None
     lanes: Sequence[int] = range(streams.PARTITIONS)
     dead: Container[str] = ()

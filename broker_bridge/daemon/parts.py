@@ -14,9 +14,12 @@ from typing import Any
 
 from broker_bridge.contract import codec
 from broker_bridge.contract.commands import Refusal
+from broker_bridge.contract.ids import AgentId
+from broker_bridge.core.actor import House, Place
 from broker_bridge.core.inbound import Source
+from broker_bridge.core.seating import label
 from broker_bridge.core.thread import Named
-from broker_bridge.core.wishes import House
+from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.clerk import Clerk
@@ -27,18 +30,24 @@ from broker_bridge.daemon.duties import Duties
 from broker_bridge.daemon.files import Files
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import Follower, Listener
+from broker_bridge.daemon.handback import Handback
 from broker_bridge.daemon.home import Home
 from broker_bridge.daemon.intake import Intake
 from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.logwriter import LogWriter
+from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.outlets import Outlet
 from broker_bridge.daemon.outside import Lines, Outside, Terms
+from broker_bridge.daemon.pen import Pen
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.router import Router
+from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.service import Service
+from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.signals import Signals
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, States
+from broker_bridge.daemon.timekeeper import Timekeeper
 from broker_bridge.daemon.verbs import Verbs
 from broker_bridge.daemon.wire import BusError, Unknown
 
@@ -92,6 +101,7 @@ class Parts:
         self.follower = Follower(
             self.model, self.states, outside.sealer, Named(agent=self._name_in_log, word=self._word)
         )
+        self._max_chars = {name: route.capabilities.max_chars for name, route in self.lines.routes.items()}
         self._make_desk()
         self._make_workers()
 
@@ -105,22 +115,27 @@ class Parts:
         self.states = States(self.model, out.sealer, self.bus)
         self.writer = LogWriter(self.bus, self.states, out.sealer, out.clock, out.sleep)
         self.staff = Staff(self.states, self.model, out.buckets["presence"], out.now_ms)
+        self.rulebook = Rulebook(self.states, self.model, self.terms.rules, self.terms.desk)
+        self.floor = Floor(self.rulebook, self.staff)
+        self.pen = Pen(self.writer, self.floor, out.now_ms, self.staff.room)
+        self.shifts = Shifts(self.writer, out.now_ms)
         self.attention = Attention(out.now_ms)
         self.audit = Audit(self.bus, out.boot, out.now_ms)
         self.files = Files(self.bus, out.sealer)
         self.intake = Intake(self.bus, out.sealer, out.handle_key, out.clock, out.sleep)
 
     def _make_desk(self) -> None:
-        out, terms = self.outside, self.terms
+        out = self.outside
+        self.drafts = Drafts(out.buckets["drafts"], out.sealer)
         self.reading = Reading(
             states=self.states,
             model=self.model,
             staff=self.staff,
             attention=self.attention,
             outlets={name: self._outlet(name, route) for name, route in self.lines.routes.items()},
-            queues=terms.queues,
+            rulebook=self.rulebook,
+            floor=self.floor,
             words=self._words,
-            dispositions=terms.dispositions,
             is_up=self.is_up,
             now_ms=out.now_ms,
         )
@@ -134,17 +149,29 @@ class Parts:
             clock=out.clock,
             sleep=out.sleep,
         )
-        self.desk = Desk(
+        self.acting = Acting(
             writer=self.writer,
+            states=self.states,
+            model=self.model,
+            follower=self.follower,
+            floor=self.floor,
+            pen=self.pen,
+            drafts=self.drafts,
+            house=self.house,
+            now_ms=out.now_ms,
+        )
+        self.desk = Desk(
+            acting=self.acting,
+            shifts=self.shifts,
+            rulebook=self.rulebook,
             follower=self.follower,
             model=self.model,
             reading=self.reading,
             staff=self.staff,
             home=self.home,
-            drafts=Drafts(out.buckets["drafts"], out.sealer),
+            drafts=self.drafts,
             files=self.files,
             audit=self.audit,
-            house=self.house,
             tell=self.bus.tell,
             move_home=self._move_home,
             bridge=out.boot,
@@ -155,7 +182,7 @@ class Parts:
 
     def _make_workers(self) -> None:
         out, terms, lines = self.outside, self.terms, self.lines
-        first_queue = terms.queues[0].name if terms.queues else "inbox"
+        first_queue = next(iter(terms.rules), "inbox")
         self.clerk = Clerk(
             bus=self.bus,
             writer=self.writer,
@@ -167,21 +194,10 @@ class Parts:
             new_id=self.new_id,
             now_ms=out.now_ms,
             sleep=out.sleep,
+            policy=lambda: self.rulebook.policy,
             ours=frozenset(one.lower() for route in lines.routes.values() for one in _own_addresses(route)),
         )
-        self.floor = Floor()
-        self.router = Router(
-            writer=self.writer,
-            states=self.states,
-            model=self.model,
-            staff=self.staff,
-            floor=self.floor,
-            offer_timeout_s=terms.offer_timeout_s,
-            silent_grace_s=terms.silent_grace_s,
-            now_ms=out.now_ms,
-            sleep=out.sleep,
-            clock=out.clock,
-        )
+        self.router = self._make_router()
         self.dispatch = Dispatch(
             routes=lines.routes,
             writer=self.writer,
@@ -212,6 +228,43 @@ class Parts:
             routes=lines.routes, home=self.home, attention=self.attention, reading=self.reading, staff=self.staff
         )
 
+    def _make_router(self) -> Router:
+        out = self.outside
+        self.offers = Offers(
+            pen=self.pen,
+            states=self.states,
+            model=self.model,
+            staff=self.staff,
+            floor=self.floor,
+            rulebook=self.rulebook,
+            is_leader=lambda: self.router.is_leader,
+            offers_at_all=self.terms.offers_at_all,
+            now_ms=out.now_ms,
+        )
+        timekeeper = Timekeeper(
+            pen=self.pen,
+            floor=self.floor,
+            staff=self.staff,
+            rulebook=self.rulebook,
+            house=self.house,
+            now_ms=out.now_ms,
+        )
+        handback = Handback(
+            staff=self.staff, floor=self.floor, rulebook=self.rulebook, shifts=self.shifts, clock=out.clock
+        )
+        return Router(
+            pen=self.pen,
+            offers=self.offers,
+            timekeeper=timekeeper,
+            handback=handback,
+            floor=self.floor,
+            staff=self.staff,
+            shifts=self.shifts,
+            now_ms=out.now_ms,
+            sleep=out.sleep,
+            clock=out.clock,
+        )
+
     def _crew(self) -> tuple[Member, ...]:
         """Who loads, listens and works, in the order in which they do."""
         return (
@@ -219,6 +272,7 @@ class Parts:
             Member(name="intake", run=self.intake.run),
             Member(name="follower", run=lambda: self.follower.run(self._reader)),
             Member(name="staff", load=self.staff.load, noticed=self.staff.noticed),
+            Member(name="rulebook", load=self.rulebook.load, noticed=self.rulebook.noticed),
             Member(name="floor", load=lambda: self.floor.load_all(self.model, self.states), noticed=self.floor.noticed),
             Member(name="dispatch", noticed=self.dispatch.noticed, run=self.dispatch.run),
             Member(name="router", noticed=self.router.noticed, run=self.router.run),
@@ -254,11 +308,22 @@ class Parts:
     def house(self) -> House:
         """What decisions need to know of the house now."""
         return House(
-            names={name: one.name or name for name, one in self.staff.active.items()},
-            queues=tuple(queue.name for queue in self.terms.queues),
+            names=self.staff.names,
+            queues=self.rulebook.queues,
             channels=self.lines.kinds,
-            dispositions=self.terms.dispositions,
-            max_chars={name: route.capabilities.max_chars for name, route in self.lines.routes.items()},
+            max_chars=self._max_chars,
+            policy=self.rulebook.policy,
+            place=self._place,
+        )
+
+    def _place(self, agent: AgentId) -> Place:
+        presence = self.staff.presence(agent)
+        state = "wrap_up" if self.floor.wrapping(agent) and presence.state in ("ready", "busy") else presence.state
+        return Place(
+            state=state,
+            words=label(state, presence.reason),
+            load=self.floor.load(agent),
+            units=self.staff.room(agent),
         )
 
     # running

@@ -12,16 +12,18 @@ import msgspec
 from broker_bridge.contract import views as v
 from broker_bridge.contract.ids import ConversationId
 from broker_bridge.contract.words import Address
-from broker_bridge.core import thread
+from broker_bridge.core import joins, thread
 from broker_bridge.core import views as rules
 from broker_bridge.core.conversation import Conversation, Way
 from broker_bridge.core.customer import Customer
 from broker_bridge.core.wishes import Actor
 from broker_bridge.daemon.attention import CUSTOMER, Attention
-from broker_bridge.daemon.figures import BY_WAIT, OFFERED_TO, OPEN, OWNED_BY, Figures, queue_clause
+from broker_bridge.daemon.figures import BY_WAIT, OPEN, Figures, queue_clause
+from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.histories import Histories
-from broker_bridge.daemon.outlets import Outlet, Outlets, Queue, without_address
+from broker_bridge.daemon.outlets import Outlet, Outlets, without_address
 from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, CUST, States
 
@@ -37,9 +39,9 @@ class Reading:
         staff: Staff,
         attention: Attention,
         outlets: Mapping[str, Outlet],
-        queues: Iterable[Queue],
+        rulebook: Rulebook,
+        floor: Floor,
         words: Mapping[str, str],
-        dispositions: tuple[str, ...],
         is_up: Callable[[str], bool],
         now_ms: Callable[[], int],
     ) -> None:
@@ -49,11 +51,18 @@ class Reading:
         self._staff = staff
         self._attention = attention
         self._outlets = Outlets(outlets, words)
-        self._dispositions = dispositions
+        self._rulebook = rulebook
+        self._floor = floor
         self._is_up = is_up
         self._now_ms = now_ms
         self.figures = Figures(
-            model=model, states=states, staff=staff, outlets=self._outlets, queues=tuple(queues), now_ms=now_ms
+            model=model,
+            states=states,
+            staff=staff,
+            outlets=self._outlets,
+            rulebook=rulebook,
+            floor=floor,
+            now_ms=now_ms,
         )
         self.histories = Histories(model=model, states=states, staff=staff, attention=attention, outlets=self._outlets)
 
@@ -103,7 +112,9 @@ class Reading:
             upto=min(state.seq, self._model.position),
             seen=state.seen_seq,
             reach=self.reach(state, actor),
-            dispositions=self._dispositions,
+            dispositions=tuple(one.name for one in self._rulebook.policy.outcomes(state.queue)),
+            outcomes=self._rulebook.policy.outcomes(state.queue),
+            default_outcome=self._rulebook.policy.default_outcome(state.queue),
         )
 
     def reach(self, state: Conversation, actor: Actor) -> tuple[v.Reach, ...]:
@@ -144,8 +155,9 @@ class Reading:
     def view_ids(self, view: str, actor: Actor, start: int, limit: int) -> tuple[list[str], int]:
         """Ids of a page of a view, and how many there are."""
         if view == "mine":
-            where, values = f"{OWNED_BY} OR {OFFERED_TO}", [actor.agent, actor.agent]
-        elif view == "queue":
+            found = self.mine(actor)
+            return found[start : start + limit], len(found)
+        if view == "queue":
             where, values = queue_clause(actor)
         elif view == "closed":
             where, values = "status = 'closed'", []
@@ -154,11 +166,33 @@ class Reading:
         order = " ORDER BY closed_ms DESC" if view == "closed" else BY_WAIT
         return self._model.ids(f"({where}){order}", values, limit, start), self._model.count(where, values)
 
+    def mine(self, actor: Actor) -> list[str]:
+        """All that somebody owns, is asked to take, talks about or wraps up: who waits longest first."""
+        names = self._floor.held_by(actor.agent)
+
+        def waits(name: str) -> tuple[bool, int, str]:
+            since = self.state(name).waiting_since_ms
+            return since is None, since or self.state(name).last_ms, name
+
+        return sorted(names, key=waits)
+
+    def first_waiting(self, actor: Actor, but: str) -> str | None:
+        """The case of theirs that waits longest for an answer, or else rings; None: nobody waits for them."""
+        for name in self.mine(actor):
+            state = self.state(name)
+            is_ringing = state.offer is not None and state.offer.asks(actor.agent)
+            is_waiting = state.owner == actor.agent and state.waiting_since_ms is not None and state.snooze is None
+            if name != but and (is_ringing or is_waiting):
+                return name
+        return None
+
     def rows(self, view: str, start: int, limit: int, actor: Actor) -> v.RowPage:
         ids, total = self.view_ids(view, actor, max(0, start), max(1, min(limit, 500)))
         return v.RowPage(rows=tuple(self.row(one, actor) for one in ids), total=total, upto=self._model.position)
 
     async def search(self, text: str, limit: int, actor: Actor) -> v.RowPage:
         """Newest first; a word of a number (`#K7Q2M`) or an address finds too."""
-        found = await self._model.search(text, max(1, min(limit, 200)))
+        hits = await self._model.search(text, max(1, min(limit, 200)))
+        # What was found in a case that was merged is shown where it goes on.
+        found = list(dict.fromkeys(joins.leads_to(self.state(one)) for one in hits))
         return v.RowPage(rows=tuple(self.row(one, actor) for one in found), total=len(found), upto=self._model.position)

@@ -20,12 +20,15 @@ import msgspec
 
 from broker_bridge.contract import codec
 from broker_bridge.contract.views import Item
-from broker_bridge.core.conversation import Conversation
+from broker_bridge.core import standing as stands
+from broker_bridge.core.state import Conversation
 
-_KEEP_CONVERSATION = f"INSERT OR REPLACE INTO conversation VALUES ({', '.join('?' * 19)})"  # noqa: S608 - marks only
+_KEEP_CONVERSATION = f"INSERT OR REPLACE INTO conversation VALUES ({', '.join('?' * 20)})"  # noqa: S608 - marks only
 log = logging.getLogger(__name__)
 
-VERSION = "5"
+VERSION = "6"
+MOST_MOVED_WHOLE = 5_000
+"""Items of a merge that are told to whoever looks."""
 _items = msgspec.json.Decoder(Item)
 _KINDS = hashlib.sha256(" ".join(sorted(codec.KINDS)).encode()).hexdigest()[:16]
 """Names the facts that this version can read."""
@@ -183,6 +186,7 @@ class ReadModel:
                 state.answered,
                 state.answered_late,
                 state.due_ms if state.is_open else None,
+                stands.encode(stands.standing(state)) if _is_on_floor(state) else None,
             )
         )
 
@@ -190,8 +194,8 @@ class ReadModel:
 
     def add_item(self, conversation: str, item: Item, place: int, *, whole: str = "", raw: str = "") -> None:
         """A thread item; `whole` is its text where the item was cut, `raw` the digest of its source."""
-        self._rows["INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)"].append(
-            (item.seq, place, conversation, item.id, item.rev, codec.encode(item), whole, raw)
+        self._rows["INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"].append(
+            (item.seq, place, conversation, item.id, item.rev, codec.encode(item), whole, raw, conversation)
         )
 
     def change_item(self, item: Item) -> None:
@@ -203,6 +207,67 @@ class ReadModel:
     def item(self, message: str) -> Item | None:
         row = self.db.execute("SELECT body FROM item WHERE id = ?", (message,)).fetchone()
         return _items.decode(row[0]) if row else None
+
+    def home_of(self, message: str) -> str:
+        """The case that a message stands in now, after merges and splits; empty: there is no such message."""
+        row = self.db.execute("SELECT conversation FROM item WHERE id = ?", (message,)).fetchone()
+        return row[0] if row else ""
+
+    def move_items(self, where: str, values: tuple[object, ...], to: str, rev: int, case: str, home: str = "") -> None:
+        """Show items in another case, changed at `rev`, so that whoever looks gets them.
+
+        Args:
+            where: a condition on items, written in this package. case: number of the case that they came from; empty: their own.
+            home: where they belong from here on, if that changes too.
+        """
+        found = self.db.execute(
+            f"SELECT seq, place, body FROM item WHERE {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            (*values, MOST_MOVED_WHOLE),
+        ).fetchall()
+        # The oldest of a very long case come without the number that they had.
+        self.db.execute(
+            f"UPDATE item SET conversation = ?{', home = ?' if home else ''} WHERE {where}",  # noqa: S608
+            (to, *((home,) if home else ()), *values),
+        )
+        changed = []
+        for seq, place, body in found:
+            item = msgspec.structs.replace(_items.decode(body), case=case, rev=rev)
+            changed.append((rev, codec.encode(item), seq, place))
+        self.db.executemany("UPDATE item SET rev = ?, body = ? WHERE seq = ? AND place = ?", changed)
+
+    # tasks
+
+    def keep_task(self, task: str, conversation: str, values: dict[str, object]) -> None:
+        """Add a task, or change what is known of it. `values`: columns of the table."""
+        names = ", ".join(values)
+        marks = ", ".join("?" for _ in values)
+        sets = ", ".join(f"{name} = excluded.{name}" for name in (*values, "conversation"))
+        self.db.execute(
+            f"INSERT INTO task (id, conversation, {names}) VALUES (?, ?, {marks}) "  # noqa: S608
+            f"ON CONFLICT (id) DO UPDATE SET {sets}",
+            (task, conversation, *values.values()),
+        )
+
+    def end_task(self, task: str, conversation: str, at_ms: int, is_dropped: bool) -> None:
+        """It is done, unless it went to another case meanwhile (a merge that was undone)."""
+        self.db.execute(
+            "UPDATE task SET done_ms = ?, is_dropped = ? WHERE id = ? AND conversation = ?",
+            (at_ms, is_dropped, task, conversation),
+        )
+
+    def tasks(self, where: str, values: Iterable[object], limit: int) -> list[tuple[object, ...]]:
+        """(id, conversation, what, made_by, assignee, due_ms, observers, text, number, at_ms, done_ms, is_dropped) by a condition
+        written in this package; those due first at the top, the done ones newest first.
+        """
+        return self.db.execute(
+            f"SELECT * FROM task WHERE {where} "  # noqa: S608
+            "ORDER BY done_ms IS NOT NULL, done_ms DESC, due_ms IS NULL, due_ms, at_ms LIMIT ?",
+            (*values, limit),
+        ).fetchall()
+
+    def count_tasks(self, where: str, values: Iterable[object]) -> int:
+        row = self.db.execute(f"SELECT COUNT(*) FROM task WHERE {where}", tuple(values)).fetchone()  # noqa: S608
+        return int(row[0])
 
     def whole(self, conversation: str, message: str) -> tuple[str, str] | None:
         """(whole text, digest of the raw source or "") of one message of a conversation."""
@@ -320,6 +385,7 @@ class ReadModel:
             "DELETE FROM item WHERE conversation = ?",
             "DELETE FROM words WHERE conversation = ?",
             "DELETE FROM hint WHERE conversation = ?",
+            "DELETE FROM task WHERE conversation = ?",
         ):
             self.db.execute(statement, (conversation,))
 
@@ -351,7 +417,13 @@ _ORDERED = (
     ("applied", "item"),
     ("counted", "channel"),
     ("words", "rowid"),
+    ("task", "id"),
 )
+
+
+def _is_on_floor(state: Conversation) -> bool:
+    """Whether the router has to know of it after a restart."""
+    return state.is_open or state.wrap is not None or bool(state.tasks)
 
 
 def _search_file(path: Path, query: str, values: tuple[object, ...], limit: int) -> list[str]:

@@ -27,8 +27,10 @@ CREATE TABLE IF NOT EXISTS conversation (
     text TEXT NOT NULL,
     answered INTEGER NOT NULL,
     answered_late INTEGER NOT NULL,
-    due_ms INTEGER
+    due_ms INTEGER,
+    standing BLOB
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS conversation_standing ON conversation (id) WHERE standing IS NOT NULL;
 CREATE INDEX IF NOT EXISTS conversation_status ON conversation (status, queue, waiting_since_ms);
 CREATE INDEX IF NOT EXISTS conversation_owner ON conversation (owner) WHERE owner <> '';
 CREATE INDEX IF NOT EXISTS conversation_offer ON conversation (offered_to) WHERE offered_to <> '';
@@ -47,6 +49,7 @@ CREATE TABLE IF NOT EXISTS item (
     body BLOB NOT NULL,
     whole TEXT NOT NULL DEFAULT '',
     raw TEXT NOT NULL DEFAULT '',
+    home TEXT NOT NULL,
     PRIMARY KEY (seq, place)
 );
 CREATE INDEX IF NOT EXISTS item_conversation ON item (conversation, seq, place);
@@ -57,3 +60,19 @@ CREATE TABLE IF NOT EXISTS applied (item TEXT PRIMARY KEY, channel TEXT NOT NULL
 CREATE INDEX IF NOT EXISTS applied_channel ON applied (channel);
 CREATE TABLE IF NOT EXISTS counted (channel TEXT PRIMARY KEY, stored INTEGER NOT NULL, quarantined INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (text, conversation UNINDEXED, tokenize = 'trigram');
+CREATE TABLE IF NOT EXISTS task (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    what TEXT NOT NULL DEFAULT 'task',
+    made_by TEXT NOT NULL DEFAULT '',
+    assignee TEXT NOT NULL DEFAULT '',
+    due_ms INTEGER,
+    observers TEXT NOT NULL DEFAULT '',
+    text TEXT NOT NULL DEFAULT '',
+    number TEXT NOT NULL DEFAULT '',
+    at_ms INTEGER NOT NULL DEFAULT 0,
+    done_ms INTEGER,
+    is_dropped INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS task_assignee ON task (assignee, due_ms) WHERE done_ms IS NULL;
+CREATE INDEX IF NOT EXISTS task_conversation ON task (conversation);

@@ -30,9 +30,15 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One agent's state, as kept in the bucket `presence`."""
 
     state: str = "off"
-    """`ready`, `away` or `off`."""
+    """`ready`, `busy`, `away`, `transfer_only` or `off`."""
     reason: str = ""
     since_ms: int = 0
+    until_ms: int | None = None
+    """Back at."""
+    next_state: str = ""
+    """Taken once the work in hand is done; nothing new is offered until then."""
+    next_reason: str = ""
+    next_until_ms: int | None = None
     heard_ms: int = 0
     """When the terminal was heard of last."""
 
@@ -57,21 +63,46 @@ class Staff:
         self._kept_ms: dict[AgentId, int] = {}
         """When each presence was put into the bucket last: what is not renewed there expires."""
         self._everybody: dict[AgentId, Enrollment] = {}
+        self._active: dict[AgentId, Enrollment] | None = None
+        self._names: dict[AgentId, str] | None = None
+        self.on_presence: list[Callable[[AgentId], None]] = []
+        """Called when somebody's presence may have changed, but for falling silent, which nobody says."""
+
+    def _changed(self, agent: AgentId) -> None:
+        for tell in self.on_presence:
+            tell(agent)
 
     def load(self) -> None:
         """Take in everybody the read model knows."""
         for name in self._model.names(AGENT):
             self._everybody[name] = self._states.cell(AGENT, name).state
+        self._active = self._names = None
 
     def noticed(self, news: list[News]) -> None:
         """The follower's listener."""
         for one in news:
             if one.kind == AGENT:
                 self._everybody[one.name] = one.cell.state
+                self._active = self._names = None
 
     @property
     def active(self) -> dict[AgentId, Enrollment]:
-        return {name: one for name, one in self._everybody.items() if one.is_active}
+        """Who may sign in; the same object until somebody comes or goes."""
+        if self._active is None:
+            self._active = {name: one for name, one in self._everybody.items() if one.is_active}
+        return self._active
+
+    @property
+    def names(self) -> dict[AgentId, str]:
+        """Of everybody who may sign in; the same object until somebody comes, goes or is called otherwise."""
+        if self._names is None:
+            self._names = {name: one.name or name for name, one in self.active.items()}
+        return self._names
+
+    def room(self, agent: AgentId) -> int:
+        """Cost units that an agent carries at most; 0: not enrolled (any more)."""
+        found = self.active.get(agent)
+        return found.room if found is not None else 0
 
     def name_of(self, agent: AgentId) -> str:
         found = self._everybody.get(agent)
@@ -91,15 +122,47 @@ class Staff:
             return msgspec.structs.replace(found, state="silent", since_ms=found.heard_ms + SILENT_MS)
         return found
 
-    async def heard(self, agent: AgentId, state: str | None = None, reason: str = "") -> Presence:
-        """A terminal spoke; with `state`, its agent changed it."""
+    async def heard(self, agent: AgentId) -> Presence:
+        """A terminal spoke."""
+        known = self._presence.get(agent, OFF)
+        fresh = msgspec.structs.replace(known, heard_ms=self._now_ms())
+        return await self._keep(agent, fresh, is_news=False)
+
+    async def chose(
+        self, agent: AgentId, state: str, reason: str = "", until_ms: int | None = None, *, is_next: bool = False
+    ) -> Presence:
+        """Its agent changed it (or a supervisor, or the work in hand is done); `is_next`: only after the work in hand."""
         now_ms = self._now_ms()
         known = self._presence.get(agent, OFF)
-        fresh = msgspec.structs.replace(known, heard_ms=now_ms)
-        if state is not None and (state, reason) != (known.state, known.reason):
-            fresh = Presence(state=state, reason=reason, since_ms=now_ms, heard_ms=now_ms)
+        if is_next:
+            fresh = msgspec.structs.replace(
+                known, next_state=state, next_reason=reason, next_until_ms=until_ms, heard_ms=now_ms
+            )
+        elif (state, reason, until_ms) == (known.state, known.reason, known.until_ms):
+            fresh = msgspec.structs.replace(known, next_state="", next_reason="", next_until_ms=None, heard_ms=now_ms)
+        else:
+            fresh = Presence(state=state, reason=reason, until_ms=until_ms, since_ms=now_ms, heard_ms=now_ms)
+        return await self._keep(agent, fresh, is_news=True)
+
+    async def follow(self, agent: AgentId) -> Presence | None:
+        """The work in hand is done: the next status, if one was chosen, begins. Whoever is silent is not heard by this."""
+        known = self._presence.get(agent, OFF)
+        if not known.next_state:
+            return None
+        fresh = Presence(
+            state=known.next_state,
+            reason=known.next_reason,
+            until_ms=known.next_until_ms,
+            since_ms=self._now_ms(),
+            heard_ms=known.heard_ms,
+        )
+        return await self._keep(agent, fresh, is_news=True)
+
+    async def _keep(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> Presence:
+        now_ms = self._now_ms()
         self._presence[agent] = fresh
-        if state is not None or now_ms - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
+        self._changed(agent)
+        if is_news or now_ms - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
             try:
                 await self._bucket.put(agent, msgspec.json.encode(fresh))
                 self._kept_ms[agent] = now_ms
@@ -107,10 +170,16 @@ class Staff:
                 log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
         return fresh
 
+    @property
+    def about(self) -> list[AgentId]:
+        """Everybody of whom a presence is known."""
+        return list(self._presence)
+
     def told(self, agent: AgentId, value: bytes | None) -> None:
         """The bucket says so; a newer word of our own wins."""
         if value is None:
             self._presence.pop(agent, None)
+            self._changed(agent)
             return
         try:
             fresh = _presences.decode(value)
@@ -119,3 +188,4 @@ class Staff:
             return
         if fresh.heard_ms >= self._presence.get(agent, OFF).heard_ms:
             self._presence[agent] = fresh
+            self._changed(agent)

@@ -10,6 +10,7 @@ from pathlib import Path
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.policy import DeskRules
 from broker_bridge.contract.words import Words
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.bench.figures import Row, by_value, resident_bytes, rounded
@@ -18,7 +19,9 @@ from broker_bridge.daemon.bus import Outgoing
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.readmodel import ReadModel
+from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.seal import Sealer
+from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import States
 
 GROUP = 500
@@ -94,6 +97,13 @@ async def _replayed(site: Site) -> float:
     return took_s
 
 
+class Unused:
+    """No presence is kept here."""
+
+    async def put(self, key: str, value: bytes) -> int:
+        raise LookupError(key)
+
+
 async def _caught_up(site: Site, sealer: Sealer, path: Path) -> tuple[float, int]:
     """Seconds from opening the read model to a bridge that knows everything, and its memory then."""
     began = time.perf_counter()
@@ -104,7 +114,11 @@ async def _caught_up(site: Site, sealer: Sealer, path: Path) -> tuple[float, int
     async with asyncio.timeout(600):
         while reader.pending:
             await follower.apply(list(await reader.some()))
-    floor = Floor()
+    rulebook = Rulebook(states, model, {}, DeskRules())
+    staff = Staff(states, model, Unused(), lambda: 0)
+    staff.load()
+    rulebook.load()
+    floor = Floor(rulebook, staff)
     floor.load_all(model, states)
     took_s, resident = time.perf_counter() - began, resident_bytes()
     await reader.close()

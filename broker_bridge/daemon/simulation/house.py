@@ -10,11 +10,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from broker_bridge.contract import ids
+from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.lease import LeaseTiming
-from broker_bridge.daemon.outlets import Queue
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
@@ -40,10 +40,8 @@ EPOCH_MS = 1_795_000_000_000
 NAMED = Named(agent=str.title, word=lambda kind: kind[:4])
 
 TERMS = Terms(
-    queues=[Queue(name=name, title=name.title()) for name in QUEUES],
-    dispositions=DISPOSITIONS,
-    offer_timeout_s=OFFER_TIMEOUT_S,
-    silent_grace_s=SILENT_GRACE_S,
+    rules={name: QueueRules(title=name.title(), offer_s=OFFER_TIMEOUT_S) for name in QUEUES},
+    desk=DeskRules(dispositions=tuple(Disposition(name=one) for one in DISPOSITIONS), silent_grace_s=SILENT_GRACE_S),
     workers=4,
     timing=TIMING,
     lanes=range(LANES),
