@@ -187,7 +187,7 @@ def _no_reset() -> list[Change]:
 
 def _owner_not_checked() -> list[Change]:
     """Whoever had it once may still reply."""
-    return [(wishes, "_not_owner", lambda *args: None)]
+    return [(wishes, "not_owner", lambda *args: None)]
 
 
 def _audit_afterwards() -> list[Change]:
