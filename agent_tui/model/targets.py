@@ -78,14 +78,14 @@ def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
 
 
 def meant(found: Targets, typed: str) -> tuple[str, str] | None:
-    """Kind and id of what is called exactly as it was typed: whole names and ids go before parts of words."""
+    """Kind and id of what is called exactly as it was typed: whole names go before parts of words (an agent’s id is often one)."""
     text = " ".join(folded(typed).split())
     if not text:
         return None
     named: list[tuple[str, str, tuple[str, ...]]] = [("agent", one.agent, (one.name,)) for one in found.agents]
-    named += [("queue", one.queue, (one.name,)) for one in found.queues]
-    named += [("skills", one.words, ()) for one in found.skills]
-    return next(((kind, id) for kind, id, names in named if text in map(folded, (id, *names))), None)
+    named += [("queue", one.queue, (one.queue, one.name)) for one in found.queues]
+    named += [("skills", one.words, (one.words,)) for one in found.skills]
+    return next(((kind, id) for kind, id, names in named if text in map(folded, names)), None)
 
 
 def places(one: Colleague, word: str) -> tuple[int, int]:

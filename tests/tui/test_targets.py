@@ -86,7 +86,7 @@ def test_the_needs_of_a_queue_are_offered_as_a_combination() -> None:
     [
         ("fee", None),
         ("FEES", ("queue", "fees")),
-        ("priya", ("agent", "priya")),
+        ("Priya Rao", ("agent", "priya")),
         ("Cards › Lost", ("queue", "lost")),
         ("swedish", ("skills", "swedish")),
         ("swedish  3", ("skills", "swedish 3")),
