@@ -7,7 +7,7 @@ import random
 import time
 
 from broker_bridge.contract import ids, subjects
-from broker_bridge.daemon.outlets import Queue
+from broker_bridge.contract.policy import DeskRules, QueueRules
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
@@ -22,8 +22,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def bridge_parts(broker: RealBroker, number: int, offer_timeout_s: int = 20) -> Parts:
-    """One bridge without channels, caught up with the log; the streams must be there. Start it with `Parts.start`, close its bus."""
+async def bridge_parts(broker: RealBroker, number: int) -> Parts:
+    """One bridge without channels, caught up with the log; the streams must be there. Start it with `Parts.start`, close its bus.
+
+    It has one queue, `support`, with the usual rules where LOG has none.
+    """
     bus = await broker.connect(f"bridge{number}")
     buckets = await open_buckets(bus)
     model = ReadModel(None)
@@ -42,13 +45,7 @@ async def bridge_parts(broker: RealBroker, number: int, offer_timeout_s: int = 2
         sleep=asyncio.sleep,
         random=random.Random(number).random,
     )
-    terms = Terms(
-        queues=[Queue(name="support", title="Support", target=0.8)],
-        dispositions=("solved",),
-        offer_timeout_s=offer_timeout_s,
-        silent_grace_s=0,
-        workers=64,
-    )
+    terms = Terms(rules={"support": QueueRules()}, desk=DeskRules(), workers=64)
     parts = Parts(outside, terms, lambda _: Lines(routes={}, running={}, kinds={}, sources={}))
     await parts.catch_up()
     return parts
