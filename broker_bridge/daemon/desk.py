@@ -351,15 +351,16 @@ class Desk:
                 "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
             )
         seq, found = await self._acting.act(wish, actor)
+        # It may have been decided on what the follower has not come to: a winner's fact, or the command's own of before.
+        upto = max(seq, self._acting.state(wish.conversation).seq, self._follower.position)
         if isinstance(found, Facts):
             if isinstance(wish, (c.Reply, c.Note)):
                 await self._drafts.said(actor.agent, wish.conversation, wish.text)
-            upto = max(seq, self._follower.position)
             return c.Done(upto=upto, message=found.message, conversation=self._next(wish, actor))
         if isinstance(found, Changed):
             return self._stopped(wish, found, actor)
         await self._audit.refused(actor.agent, str(wish.__struct_config__.tag), found.code)
-        return msgspec.structs.replace(found, upto=self._follower.position)
+        return msgspec.structs.replace(found, upto=upto)
 
     def _next(self, wish: c.Act, actor: Actor) -> str | None:
         """The case to be opened next, where that was asked for: a merge or split leads somewhere, and `next` to who waits longest."""
