@@ -224,6 +224,12 @@ async def wrapping(app: OneWindow) -> None:
     await _settled(app)
 
 
+async def floor(app: OneWindow) -> None:
+    """The boards; under 120 columns the first of them."""
+    await _settled(app)
+    await pressed(app, "M")
+
+
 async def give_back(app: OneWindow) -> None:
     """What silent Bo has, before it goes back to its queues."""
     await supervisor(app)
@@ -251,6 +257,7 @@ SCENES: dict[str, Play] = {
     "force-state": on_the_floor("f"),
     "assign": on_the_floor("A"),
     "give-back": give_back,
+    "floor": floor,
     "workstation": workstation,
     "offer": offer,
     "link-lost": link_lost,
@@ -278,7 +285,7 @@ SCENES: dict[str, Play] = {
 }
 
 
-FLOOR = ("supervisor", "force-state", "assign", "give-back")
+FLOOR = ("supervisor", "floor", "force-state", "assign", "give-back")
 """Scenes of a supervisor."""
 
 
