@@ -35,6 +35,8 @@ from broker_bridge.contract.words import Packet
 
 WIDE = 100
 """Columns from which both sides are in sight."""
+FRESH_TICKS = 5
+"""Seconds after which it is asked again who is there."""
 
 
 class Whom(NamedTuple):
@@ -82,6 +84,7 @@ class Transferring(Listed[Whom | None]):
         self._is_known = False
         self._is_asked = False
         self._found = Targets()
+        self._ticks = 0
 
     def content(self) -> ComposeResult:
         with Horizontal():
@@ -136,6 +139,13 @@ class Transferring(Listed[Whom | None]):
         """Under 100 columns one side at a time."""
         self.query_one("#whom").display = not self._is_narrow or not to_right
         self.handing.display = not self._is_narrow or to_right
+
+    def tick(self) -> None:
+        """Clocks; and who can take it now."""
+        self._ticks += 1
+        if self._ticks % FRESH_TICKS == 0 and self.place.is_up:
+            self.run_worker(self._fetch(), group="directory", exclusive=True)
+        self.fill()
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())

@@ -190,6 +190,21 @@ async def test_without_a_link_it_can_be_written_and_says_what_is_not_known(tmp_p
         assert not it.fake.posted and isinstance(it.app.screen, Transferring)
 
 
+async def test_who_becomes_full_while_it_is_open_says_so_and_the_cursor_stays(tmp_path: Path) -> None:
+    async with asked(tmp_path, typed="fee") as it:
+        await it.press("down")
+        await until(lambda: "ask Jonas" in it.text())
+        agents = tuple(
+            replaced(one, loads=(("wa", 4, 4),)) if one.agent == "jonas" else one for one in scenes_transfer.AGENTS
+        )
+        it.fake.directory = replaced(scenes_transfer.DIRECTORY, agents=agents)
+        for _ in range(5):
+            it.app.tick()
+        await until(lambda: "Jonas is full, 4 of 4" in it.text())
+        await it.press("enter")
+        assert (await it.posted(c.Transfer)).to_agent == "jonas"
+
+
 async def test_two_pages_at_80_columns(tmp_path: Path) -> None:
     async with asked(tmp_path, typed="pri", size=(80, 24)) as it:
         assert "agents" in it.text() and "Goes along" not in it.text()
