@@ -93,6 +93,8 @@ class Outbound(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int = 0
     seq: int = 0
     """LOG sequence of the reply."""
+    is_automatic: bool = False
+    """No person wrote it: marked as such, where the channel can, so that no machine answers it (RFC 3834)."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):

@@ -294,11 +294,12 @@ class Dispatch:
             to=words.to,
             cc=words.cc,
             files=words.files,
-            from_name=self._name_of(out.fact.agent),
+            from_name=self._name_of(out.fact.agent) if out.fact.agent else "",
             in_reply_to=words.mail_id,
             references=words.references,
             at_ms=out.at_ms,
             seq=out.seq,
+            is_automatic=bool(out.fact.automatic),
         )
 
 

@@ -111,7 +111,7 @@ class Site:
             seq=item.seq,
             id=item.id,
             is_theirs=item.kind == "them",
-            name=item.name,
+            name="" if item.is_automatic else item.name,
             text=item.text,
             at_ms=item.at_ms,
             files=tuple(

@@ -171,6 +171,7 @@ class Email:
             in_reply_to=out.in_reply_to or None,
             references=out.references,
             attachments=enclosures,
+            is_auto=out.is_automatic,
         )
 
     def _from_name(self, agent: str) -> str:
