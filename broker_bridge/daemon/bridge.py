@@ -16,9 +16,8 @@ from typing import Any
 
 from broker_bridge import channel as channels
 from broker_bridge.contract import ids
-from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules, Target
 from broker_bridge.core.inbound import Source
-from broker_bridge.daemon import config, lastboot, streams
+from broker_bridge.daemon import config, lastboot, policyfile, streams
 from broker_bridge.daemon.broker import BrokerError
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.clock import Clock
@@ -32,7 +31,6 @@ from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.secrets import Secrets
-from broker_bridge.daemon.sections import Queue
 from broker_bridge.daemon.site import Site
 from broker_bridge.daemon.states import AGENT
 from broker_bridge.daemon.supervise import Supervised
@@ -115,12 +113,11 @@ class Bridge:
 
     def _terms(self, dead: frozenset[str]) -> Terms:
         said = self.settings
+        laws = policyfile.lawful(said, self.clock.now_ms())
         return Terms(
-            rules={one.name: _rules(one, said.desk.offer_timeout_s) for one in said.queues},
-            desk=DeskRules(
-                dispositions=tuple(Disposition(name=one) for one in said.desk.dispositions),
-                silent_grace_s=said.desk.silent_grace_s,
-            ),
+            rules=laws.queues,
+            desk=laws.desk,
+            offers_at_all=said.desk.offers,
             workers=WORKERS,
             timing=self._timing,
             dead=dead,
@@ -266,10 +263,3 @@ class Bridge:
 
 class _Stopped(Exception):
     """Ends the crew of a bridge that was asked to stop."""
-
-
-def _rules(queue: Queue, offer_s: int) -> QueueRules:
-    """What the configuration says of a queue."""
-    within_s = queue.reply_within_s
-    targets = (Target(first_reply_s=within_s, next_reply_s=within_s),) if within_s else ()
-    return QueueRules(title=queue.shown, targets=targets, service_level=queue.target, offer_s=offer_s)

@@ -19,10 +19,11 @@ import msgspec
 from broker_bridge import channel as channel_kinds
 from broker_bridge.contract import subjects
 from broker_bridge.daemon.secrets import SCHEMES
-from broker_bridge.daemon.sections import Broker, Channel, Desk, Log, Queue, Site, Web
+from broker_bridge.daemon.sections import Agent, Broker, Channel, Desk, Log, Queue, Site, Web
 from broker_bridge.daemon.strict import ConfigError, decode, nearest
 
 __all__ = [
+    "Agent",
     "Broker",
     "Channel",
     "Config",
@@ -54,6 +55,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     web: Web = Web()
     desk: Desk = Desk()
     queue: tuple[Queue, ...] = ()
+    agent: tuple[Agent, ...] = ()
     channel: tuple[Channel, ...] = ()
     log: Log = Log()
 
@@ -70,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     web: Web
     desk: Desk
     queues: tuple[Queue, ...]
+    agents: tuple[Agent, ...]
     channels: tuple[Channel, ...]
     """Also those that are not enabled."""
     log: Log
@@ -138,6 +141,7 @@ def from_table(table: Mapping[str, Any], path: Path, environ: Mapping[str, str] 
         web=file.web,
         desk=file.desk,
         queues=file.queue,
+        agents=file.agent,
         channels=file.channel,
         log=file.log,
     )
@@ -172,6 +176,7 @@ def _contradictions(file: _File) -> Iterator[str]:
     """What each setting allows and together makes no sense."""
     queues = [queue.name for queue in file.queue]
     yield from _bad_names("queue", queues)
+    yield from _bad_names("agent", [one.id for one in file.agent])
     yield from _bad_names("channel", [one.name for one in file.channel])
     for one in file.channel:
         if not one.kind.isidentifier():

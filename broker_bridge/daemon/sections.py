@@ -66,15 +66,62 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """How browsers reach it, as `https://chat.example`; empty: the address it listens on."""
 
 
+class DispositionWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a case ended as, with what must be filled in."""
+
+    name: str
+    fields: tuple[str, ...] = ()
+
+
+class CostWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one conversation takes of an agent."""
+
+    units: int
+    idle_counts: bool = True
+    """Whether one that waits for its customer takes them too."""
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How agents work."""
 
-    dispositions: tuple[str, ...] = ("solved", "answered", "passed on", "no answer needed", "spam")
+    dispositions: tuple[str | DispositionWords, ...] = ("solved", "answered", "passed on", "no answer needed", "spam")
     """What a case is closed as, the usual one first."""
     offer_timeout_s: Seconds = 20
-    """How long an offer rings before the next agent is asked."""
+    """How long an offer rings before the next agent is asked, where the queue says nothing else."""
     silent_grace_s: Annotated[int, Meta(ge=0)] = 300
     """After which the unanswered conversations of a vanished terminal go back to their queue; 0 = never."""
+    offers: bool = True
+    """False: nobody is offered anything; agents take from the queue themselves."""
+    costs: dict[str, int | CostWords] = {}
+    """By channel kind; an agent has 100 units unless their own block says otherwise."""
+    reasons: tuple[str, ...] = ("break", "lunch", "training", "meeting")
+    """Of being away, the usual one first."""
+    skills: tuple[str, ...] = ()
+    """Every skill that there is."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Names of the dispositions."""
+        return tuple(one if isinstance(one, str) else one.name for one in self.dispositions)
+
+
+class QueueTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is promised; times as `15m`, `1h30m`, or seconds."""
+
+    priority: int = 0
+    """1 (first) to 9; 0 = every one that has no target of its own."""
+    first_reply: str | int = ""
+    next_reply: str | int = ""
+    resolution: str | int = ""
+
+
+class QueueStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens to whoever waits too long: exactly one of the three."""
+
+    after_s: int
+    widen: int = 0
+    queue: str = ""
+    alarm: str = ""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,12 +132,64 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """For people; empty: the name."""
     reply_within_s: Seconds | None = None
     """Target for a first and every further answer; a channel may have its own."""
-    target: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    target: Annotated[float, Meta(ge=0, le=1)] | tuple[QueueTarget, ...] = ()
+    """As a number the same as `service_level`; as tables what is promised, by priority."""
+    service_level: float | None = None
     """Share of answers that should be in time."""
+    priority: int = 5
+    mode: str = "evenly"
+    """`evenly`, `in_order` or `everybody`."""
+    order: tuple[str, ...] = ()
+    """Agents, for `in_order`."""
+    needs: tuple[str, ...] = ()
+    """Skills, as `swedish 3`; without a level 1."""
+    hours: dict[str, Any] = {}
+    """`zone`, and by day (`mon`, `mon-fri`) as `08:00-12:00, 13:00-18:00`; empty: always open."""
+    holidays: tuple[str, ...] = ()
+    """iCalendar files, relative to this file."""
+    overflow: tuple[QueueStep, ...] = ()
+    affinity_s: int = 30
+    responsible_first: bool = True
+    offer_s: int | None = None
+    """None: the desk's `offer_timeout_s`."""
+    auto_accept: tuple[str, ...] = ()
+    """Channel kinds."""
+    pauses: tuple[str, ...] = ("waiting", "snoozed")
+    warn_share: float = 0.25
+    wrap_up: str = "optional"
+    """`none`, `optional`, `mandatory` or `timed`."""
+    wrap_up_s: int = 60
+    dispositions: tuple[str | DispositionWords, ...] = ()
+    """Empty: the desk's."""
+    default_disposition: str = ""
+    away_reply: str = ""
 
     @property
     def shown(self) -> str:
         return self.title or self.name
+
+    @property
+    def share(self) -> float:
+        """Share of answers that should be in time."""
+        if self.service_level is not None:
+            return self.service_level
+        return float(self.target) if isinstance(self.target, (int, float)) else 0.8
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One colleague. Without a key: as `broker-bridge agent add` let them in."""
+
+    id: str
+    name: str = ""
+    role: Literal["agent", "supervisor", "admin"] = "agent"
+    queues: tuple[str, ...] = ()
+    """Empty = every queue."""
+    skills: tuple[str, ...] = ()
+    """As `swedish 4`; without a level 1."""
+    units: int = 100
+    """Cost units at once."""
+    public_key: Annotated[str, Meta(pattern="^(U[A-Z2-7]{55})?$")] = ""
+    """Of a pair whose seed only the agent has; empty: the one that is known already."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

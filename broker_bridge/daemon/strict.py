@@ -64,6 +64,7 @@ def _in_words(error: str, table: Mapping[str, Any], into: type, place: str) -> s
         return f"{_joined(where, match['key'])}: this setting is required"
     if text.startswith("Invalid enum value"):
         text = f"use one of {', '.join(_choices(into, path))}"
+    text = text.replace(" | object`", " or a table`").replace(" | array`", " or a list`")
     text = text.replace("Expected `object`", "expected a table").replace("Expected `array`", "expected a list")
     text = text.replace("Expected `", "expected `", 1).replace("`", "")
     return f"{where or place or 'the file'}: {text[:1].lower()}{text[1:]}"
@@ -85,7 +86,7 @@ def _named(path: str, table: Mapping[str, Any], place: str) -> str:
             words = _joined(words, step["name"]) if words else step["name"]
             continue
         item = at[int(step["index"])] if isinstance(at, list) and step["index"] != "..." else None
-        name = item.get("name") if isinstance(item, Mapping) else None
+        name = (item.get("name") or item.get("id")) if isinstance(item, Mapping) else None
         words += f" {name}" if isinstance(name, str) and name else f" number {_ordinal(step['index'])}"
         at = item
     return words

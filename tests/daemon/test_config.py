@@ -26,7 +26,7 @@ def refusal(text: str) -> str:
 def test_an_almost_empty_file_is_a_whole_configuration() -> None:
     config = read(QUEUE)
     assert (config.broker.is_embedded, config.broker.port, config.web.port) == (True, 4222, 8480)
-    assert config.desk.dispositions[0] == "solved"
+    assert config.desk.outcomes[0] == "solved"
     assert config.queues[0].shown == "support"
     assert not config.broker.allow_unsynced
 
@@ -37,13 +37,13 @@ def test_an_almost_empty_file_is_a_whole_configuration() -> None:
         ('[site]\nnam = "x"', "site.nam: there is no such setting; did you mean 'name'?"),
         ("[brokr]\nport = 1", "brokr: there is no such setting; did you mean 'broker'?"),
         (QUEUE + "targe = 1", "queue support: targe: there is no such setting; did you mean 'target'?"),
-        (QUEUE + 'target = "all"', "queue support: target: expected float, got str"),
+        (QUEUE + 'target = "all"', "queue support: target: expected float or a list, got str"),
         (QUEUE + "target = 3", "queue support: target: expected float <= 1.0"),
         ('[[queue]]\ntitle = "x"', "queue number 1: name: this setting is required"),
         ("[broker]\nport = 99999", "broker.port: expected int <= 65535"),
         ('[broker]\nmode = "extern"', "broker.mode: use one of embedded, external"),
         ("desk = 3", "desk: expected a table, got int"),
-        ("[desk]\ndispositions = [1]", "desk.dispositions number 1: expected str, got int"),
+        ("[desk]\ndispositions = [1]", "desk.dispositions number 1: expected str or a table, got int"),
         (CHANNEL.replace("queue = ", "queu = "), "channel chat: queu: there is no such setting; did you mean 'queue'?"),
         (
             CHANNEL.replace('queue = "support"', 'queue = "suport"'),
