@@ -6,7 +6,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.words import Address
 from broker_bridge.core import conversation as conv
 from broker_bridge.core import inbound
-from tests.core.world import BOB, START_MS, Case, closed, owned, received, reply, said, stored
+from tests.core.world import BOB, POLICY, START_MS, Case, closed, owned, received, reply, said, stored
 
 
 def out_of_office() -> f.Received:
@@ -24,7 +24,7 @@ def test_an_automatic_reply_starts_no_clock() -> None:
 def test_an_automatic_reply_joins_a_closed_case_and_leaves_it_closed() -> None:
     case = closed()
     item = msgspec.structs.replace(said(), automatic="auto-replied")
-    joined = inbound.follow_up(case.state, stored("away"), item)
+    joined = inbound.follow_up(case.state, stored("away"), item, POLICY, case.now_ms)
     assert joined is not None
     assert [type(fact) for fact in joined.conv] == [f.Received]
     assert not joined.handle

@@ -18,6 +18,7 @@ from tests.core.world import (
     ANNA,
     BOB,
     CASE,
+    POLICY,
     SOURCE,
     START_MS,
     Case,
@@ -32,7 +33,7 @@ from tests.core.world import (
 
 
 def _arrives(case: Case, native: str, item: Any) -> tuple[f.AnyFact, ...]:
-    joined = inbound.follow_up(case.state, stored(native), item)
+    joined = inbound.follow_up(case.state, stored(native), item, POLICY, case.now_ms)
     if joined is None:
         return ()
     case.add(*joined.conv)
@@ -42,8 +43,8 @@ def _arrives(case: Case, native: str, item: Any) -> tuple[f.AnyFact, ...]:
 def test_the_second_delivery_of_an_item_is_nothing() -> None:
     case = queued()
     assert len(_arrives(case, "17:1", said())) == 1
-    assert inbound.follow_up(case.state, stored("17:1"), said()) is None
-    assert inbound.follow_up(case.state, stored("17:1"), unreadable()) is None
+    assert inbound.follow_up(case.state, stored("17:1"), said(), POLICY, case.now_ms) is None
+    assert inbound.follow_up(case.state, stored("17:1"), unreadable(), POLICY, case.now_ms) is None
 
 
 def test_an_item_s_message_has_the_same_id_whoever_applies_it() -> None:
@@ -57,7 +58,7 @@ def test_the_same_mail_by_two_routes_is_shown_once() -> None:
     (second,) = _arrives(case, "99:5", said(mail_id="x1", digest="d1"))
     assert isinstance(first, f.Received)
     assert second == f.DeliveredAgain(message=first.message, item="item-99:5", channel="support")
-    assert inbound.follow_up(case.state, stored("99:5"), said(mail_id="x1", digest="d1")) is None
+    assert inbound.follow_up(case.state, stored("99:5"), said(mail_id="x1", digest="d1"), POLICY, case.now_ms) is None
 
 
 def test_a_foreign_mail_under_a_known_message_id_is_shown() -> None:
@@ -110,14 +111,14 @@ def test_an_open_case_takes_messages_and_one_that_never_was_or_was_erased_does_n
 @pytest.mark.parametrize("case", [Case(), owned().add(f.Erased(agent="olga"))], ids=["never was", "erased"])
 def test_nothing_joins_a_case_that_is_not_there_any_more(case: Case) -> None:
     with pytest.raises(LookupError):
-        inbound.follow_up(case.state, stored("2"), said())
+        inbound.follow_up(case.state, stored("2"), said(), POLICY, case.now_ms)
 
 
 def test_a_customer_who_answers_a_closed_case_reopens_it_and_leads_the_handle_there() -> None:
     case = closed()
-    joined = inbound.follow_up(case.state, stored("2"), said("still broken"))
+    joined = inbound.follow_up(case.state, stored("2"), said("still broken"), POLICY, case.now_ms)
     assert joined is not None
-    assert [type(fact) for fact in joined.conv] == [f.Reopened, f.Received, f.Queued]
+    assert [type(fact) for fact in joined.conv] == [f.Reopened, f.Received, f.Queued, f.Targeted]
     assert joined.handle == (f.Began(conversation=CASE),)
     case.add(*joined.conv)
     assert (case.state.status, case.state.queue, case.state.owner, case.state.unread) == ("queued", "orders", "", 2)
@@ -134,8 +135,10 @@ def test_a_second_copy_of_an_old_mail_reopens_nothing() -> None:
 
 
 def test_the_first_message_of_a_stranger_makes_customer_handle_and_case_in_one_batch() -> None:
-    joined = inbound.first_contact(handle.begin(ANNA), stored("1"), said(), SOURCE, CASE, "cust-new", None)
-    assert [type(fact) for fact in joined.conv] == [f.Opened, f.Received, f.Queued]
+    joined = inbound.first_contact(
+        handle.begin(ANNA), stored("1"), said(), SOURCE, CASE, "cust-new", None, POLICY, START_MS
+    )
+    assert [type(fact) for fact in joined.conv] == [f.Opened, f.Received, f.Queued, f.Targeted]
     assert [type(fact) for fact in joined.handle] == [f.Bound, f.Began]
     assert [type(fact) for fact in joined.customer] == [f.Created, f.HandleAdded]
     assert (joined.conversation, joined.customer_id) == (CASE, "cust-new")
@@ -147,7 +150,7 @@ def test_the_first_message_of_a_stranger_makes_customer_handle_and_case_in_one_b
 
 def test_a_known_handle_keeps_its_customer() -> None:
     known = Handle(id=ANNA, customer="cust-7", conversation="case-0", recent=("case-0",))
-    joined = inbound.first_contact(known, stored("1"), said(), SOURCE, CASE, "cust-new", None)
+    joined = inbound.first_contact(known, stored("1"), said(), SOURCE, CASE, "cust-new", None, POLICY, START_MS)
     assert joined.customer == () and joined.customer_id == "cust-7"
     assert joined.handle == (f.Began(conversation=CASE),)
     assert isinstance(joined.conv[0], f.Opened) and joined.conv[0].customer == "cust-7"
@@ -160,12 +163,14 @@ def test_an_erased_handle_begins_a_new_person() -> None:
         4,
     )
     assert (gone.customer, gone.conversation, gone.address, gone.recent) == ("", "", "", ())
-    joined = inbound.first_contact(gone, stored("1"), said(), SOURCE, CASE, "cust-new", None)
+    joined = inbound.first_contact(gone, stored("1"), said(), SOURCE, CASE, "cust-new", None, POLICY, START_MS)
     assert joined.customer_id == "cust-new" and joined.customer
 
 
 def test_a_weak_match_is_a_suggestion() -> None:
-    joined = inbound.first_contact(handle.begin(ANNA), stored("1"), said(), SOURCE, CASE, "c", ("case-0", "same order"))
+    joined = inbound.first_contact(
+        handle.begin(ANNA), stored("1"), said(), SOURCE, CASE, "c", ("case-0", "same order"), POLICY, START_MS
+    )
     assert joined.conv[-1] == f.Suggested(conversation="case-0", reason="same order")
 
 
@@ -246,8 +251,10 @@ class _Clerks:
 
     def decide(self, lead: Handle, case: Conversation | None, native: str, item: Any, fresh: str) -> Any:
         if case is None:
-            return inbound.first_contact(lead, stored(native), item, SOURCE, fresh, f"cust-{fresh}", None)
-        return inbound.follow_up(case, stored(native), item)
+            return inbound.first_contact(
+                lead, stored(native), item, SOURCE, fresh, f"cust-{fresh}", None, POLICY, START_MS
+            )
+        return inbound.follow_up(case, stored(native), item, POLICY, START_MS)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -281,7 +288,9 @@ def test_a_thousand_shuffled_arrivals_are_one_case_with_a_thousand_messages() ->
     lead = handle.begin(ANNA)
     for native in arrivals:
         if not lead.conversation:
-            joined = inbound.first_contact(lead, stored(native), said(native), SOURCE, CASE, "cust", None)
+            joined = inbound.first_contact(
+                lead, stored(native), said(native), SOURCE, CASE, "cust", None, POLICY, START_MS
+            )
             handle.fold(lead, Entry(at_ms=case.now_ms, by="clerk", facts=joined.handle), 1)
             case.add(*joined.conv)
         else:

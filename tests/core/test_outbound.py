@@ -177,7 +177,7 @@ def test_a_dead_runs_deadline_is_not_waited_for() -> None:
 def test_the_second_reply_waits_for_the_first() -> None:
     case = _case().add(replied("b"))
     assert [outbound.next_step(case.state, False, 10**15)[1]] == [case.state.out[A]]
-    case.add(sending(1, 10**16))
+    case.add(sending(1, 10**15 + 1_000))
     assert outbound.next_step(case.state, False, 10**15)[0] == outbound.WAIT
     case.add(yes())
     step, out, _ = outbound.next_step(case.state, False, 10**15)

@@ -1,18 +1,23 @@
 """A small contact center for tests of the rules: people, one case, and short ways to make it happen."""
 
+from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.envelopes import Said, Stored, Unreadable
 from broker_bridge.contract.facts import ConversationFact, Entry
+from broker_bridge.contract.policy import DeskRules, QueueRules
 from broker_bridge.contract.words import Address, Words
 from broker_bridge.core import conversation as conv
 from broker_bridge.core import thread, wishes
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.decision import Decision, Facts
+from broker_bridge.core.definitions import Policy
 from broker_bridge.core.inbound import Source
-from broker_bridge.core.wishes import Actor, House
+from broker_bridge.core.wishes import Actor, House, Place
 
 CASE = "case-1"
 ANNA = "hand-anna"
@@ -35,6 +40,8 @@ HOUSE = House(
     dispositions=("solved", "spam"),
     max_chars={"chat": 100},
 )
+POLICY = Policy()
+"""Nothing defined: a queue works by the defaults."""
 SOURCE = Source(queue="orders", reply_within_s=3600)
 NAMED = thread.Named(agent=HOUSE.name_of, word=lambda kind: {"email": "mail", "webchat": "chat"}.get(kind, kind[:4]))
 
@@ -70,6 +77,7 @@ class Case:
         self.state = conv.begin(CASE)
         self.log: list[tuple[int, Entry]] = []
         self.now_ms = START_MS
+        self.house = HOUSE
 
     def add(self, *facts: ConversationFact, by: str = "test", command: str = "") -> "Case":
         self.now_ms += 1_000
@@ -83,7 +91,7 @@ class Case:
         return conv.fold_all(CASE, self.log)
 
     def decide(self, wish: c.Act, actor: Actor = MAYA, message: str = "message-new") -> Decision:
-        return wishes.decide(self.state, wish, actor, HOUSE, message, self.now_ms)
+        return wishes.decide(self.state, wish, actor, self.house, message, self.now_ms)
 
     def do(self, wish: c.Act, actor: Actor = MAYA, message: str = "message-new") -> Decision:
         """Decide, and append what was granted."""
@@ -91,6 +99,28 @@ class Case:
         if isinstance(decision, Facts) and decision.facts:
             self.add(*decision.facts, by=f"agent:{actor.agent}", command=wish.id)
         return decision
+
+
+def ruled(place: Callable[[str], Place] = lambda _: Place(), desk: DeskRules | None = None, **rules: Any) -> House:
+    """The house where both queues have these rules."""
+    queues = dict.fromkeys(HOUSE.queues, QueueRules(**rules))
+    return msgspec.structs.replace(HOUSE, policy=Policy(queues=queues, desk=desk or DeskRules()), place=place)
+
+
+def at_work(case: Case, house: House) -> Case:
+    """The case in this house."""
+    case.house = house
+    return case
+
+
+def is_sentence(text: str) -> bool:
+    return (
+        text[0] == text[0].upper()
+        and text[-1] == "."
+        and "  " not in text
+        and " ." not in text
+        and text == text.strip()
+    )
 
 
 def queued() -> Case:
