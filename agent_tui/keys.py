@@ -115,7 +115,8 @@ ACTIONS: tuple[Action, ...] = (
         "decline with a word",
         "Work",
         OFFER,
-        typing="shift+f3 f15",
+        # Many terminals send shift+f3 as the report of where the caret stands: it cannot be the only chord.
+        typing="alt+d shift+f3",
         verb="decline",
     ),
     _act("reply", "r", "reply", "reply", "Work", (*READING, "down"), verb="reply", rank=3),
