@@ -14,7 +14,7 @@ from agent_tui.model.clean import clean_line
 from agent_tui.panes.lines import LineList
 from agent_tui.screens import asking, being, joining, later, looking, offering
 from agent_tui.screens.writing_desk import DISK_FULL
-from broker_bridge.contract.commands import Accept, Act, Close, Decline, Done, Note, Refusal, Reply, See
+from broker_bridge.contract.commands import Accept, Act, Decline, Done, Note, Refusal, Reply, See
 from broker_bridge.contract.views import Answer, Refused, Row
 
 if TYPE_CHECKING:
@@ -209,8 +209,7 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
         screen.ringing.answered.discard(act.conversation)
         screen.asked.discard(act.conversation)
         screen.sight.offer()
-    if isinstance(answer, Refusal) and isinstance(act, Close):
-        screen.wrapping.refused(act.conversation)
+    screen.wrapping.settled(act, answer)
     screen.todo.settled(act)
     is_said = not isinstance(act, See) and not isinstance(answer, Refused)
     if isinstance(answer, Refusal) and is_said and answer.code != "changed":

@@ -43,6 +43,7 @@ def go_next(screen: Workstation, after: str = "") -> None:
     """The next conversation that waits for an answer: the first of the list that is not the open one."""
     opened = screen.reading.opened
     row = next_waiting(screen, after or (opened.conv if opened is not None else ""))
+    screen.todo.close()
     if row is not None:
         screen.sight.inbox()
         screen.inbox.list.select(row.conv)
@@ -94,7 +95,7 @@ def back(screen: Workstation) -> None:
     if screen.over:
         screen.over = ""
         screen.lay_out()
-        screen.set_focus(screen.inbox.list)
+        screen.set_focus(screen.todo.front)
     elif screen.where == "list":
         if screen.listing.view == "found":
             view("mine")(screen)
@@ -109,7 +110,7 @@ def to_list(screen: Workstation) -> None:
     """The focus to the inbox; what is written is kept."""
     screen.desk.leave()
     screen.uncover("inbox")
-    screen.set_focus(screen.todo.list if screen.todo.is_open else screen.inbox.list)
+    screen.set_focus(screen.todo.front)
     screen.agree()
 
 
@@ -152,7 +153,7 @@ def side(name: str) -> Callable[[Workstation], None]:
             return
         screen.over = "" if screen.over == name else name
         screen.lay_out()
-        screen.set_focus(pane if screen.over else screen.inbox.list)
+        screen.set_focus(pane if screen.over else screen.todo.front)
 
     return act
 

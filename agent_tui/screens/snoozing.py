@@ -38,7 +38,7 @@ class Snoozing(Listed[Until | None]):
     """A number chooses at once; letters and `tab` go to the field."""
 
     columns = 70
-    rows = 14
+    rows = 13
 
     def __init__(self, place: Workplace, row: Row) -> None:
         super().__init__(place)
@@ -54,6 +54,7 @@ class Snoozing(Listed[Until | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.list_of().styles.height = 5
         self._fill()
         self.list_of().focus()
 

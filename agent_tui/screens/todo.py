@@ -40,6 +40,11 @@ class Todo:
     def list(self) -> LineList:
         return self._screen.inbox.tasks
 
+    @property
+    def front(self) -> LineList:
+        """The list that is in sight in the inbox pane."""
+        return self.list if self.is_open else self._screen.inbox.list
+
     def chosen(self) -> TaskView | None:
         """The task under the cursor."""
         key = self.list.cursor

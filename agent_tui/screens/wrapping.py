@@ -14,9 +14,9 @@ from agent_tui.model.desk import Applied
 from agent_tui.model.wrapup_lines import Form
 from agent_tui.screens import looking
 from agent_tui.screens.writing_desk import DISK_FULL
-from broker_bridge.contract.commands import Thread
+from broker_bridge.contract.commands import Act, Close, Refusal, Thread, WrapUp
 from broker_bridge.contract.policy import Disposition
-from broker_bridge.contract.views import Row, ThreadPage
+from broker_bridge.contract.views import Answer, Row, ThreadPage
 
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
@@ -31,6 +31,10 @@ class Wrapping:
         self._awaited: set[str] = set()
         """Closed here without an outcome; the bridge has not said yet what becomes of it."""
         self._forms: dict[str, Form] = {}
+        self._sent: dict[str, tuple[Row, Form]] = {}
+        """By the command's id, until the bridge has stored it."""
+        self._shown = ""
+        """Whose form is open."""
         self._since_ms: dict[str, int] = {}
         self._known: dict[str, tuple[tuple[Disposition, ...], str]] = {}
 
@@ -90,16 +94,37 @@ class Wrapping:
                     self._open_if_free(row)
             elif row is not None and row.state in ("closed", "merged"):
                 self._forget(conv)
+                self._over_unseen(row)
         for conv in applied.gone:
             self._forget(conv)
+            if conv in applied.before:
+                self._over_unseen(applied.before[conv])
 
     def _forget(self, conv: str) -> None:
         self._awaited.discard(conv)
         self._since_ms.pop(conv, None)
 
-    def refused(self, conv: str) -> None:
-        """The bridge did not close it."""
-        self._awaited.discard(conv)
+    def _over_unseen(self, row: Row) -> None:
+        """It ended while its form was put off: an open form says so by itself."""
+        form = self._forms.get(row.conv)
+        if form is not None and self._shown != row.conv:
+            self._over(row, form, self._outcomes_of(row))
+
+    def settled(self, act: Act, answer: Answer) -> None:
+        """The bridge stored the outcome, or did not: then what was typed stands in the form again."""
+        row, form = self._sent.pop(act.id, (None, None))
+        if not isinstance(answer, Refusal) or not isinstance(act, Close | WrapUp):
+            return
+        self._awaited.discard(act.conversation)
+        if row is None or form is None:
+            return
+        # Its task is on its way already.
+        form.follow_up = ""
+        now = self._screen.place.state.rows.get(row.conv)
+        if now is None or now.state in ("closed", "merged"):
+            self._over(row, form, self._outcomes_of(row))
+        else:
+            self._forms[row.conv] = form
 
     def _open_if_free(self, row: Row) -> None:
         screen = self._screen
@@ -136,12 +161,17 @@ class Wrapping:
                 self._known[row.conv] = found
         return self._known.get(row.conv, ((), ""))
 
+    def _outcomes_of(self, row: Row) -> tuple[Disposition, ...]:
+        """At least one."""
+        known = self._known.get(row.conv, ((), ""))[0]
+        return known or _outcomes((), self._screen.place.dispositions) or (Disposition(name="done"),)
+
     def _show(self, row: Row) -> None:
         from agent_tui.screens.wrapup import WrappingUp
 
         screen = self._screen
-        known, default = self._known.get(row.conv, ((), ""))
-        outcomes = known or _outcomes((), screen.place.dispositions) or (Disposition(name="done"),)
+        outcomes, default = self._outcomes_of(row), self._known.get(row.conv, ((), ""))[1]
+        self._shown = row.conv
         form = self._forms.setdefault(row.conv, Form())
         since_ms = self._since_ms.setdefault(row.conv, screen.place.now_ms())
 
@@ -151,22 +181,28 @@ class Wrapping:
             acts.post(screen, deeds.more_time(acts.new_id(screen), row))
 
         def given(ended: Ended | None) -> None:
+            self._shown = ""
             if ended is None:
                 return
             if ended.is_over:
-                self._over(row, form, outcomes)
+                self._over(row, form, outcomes, is_seen=True)
             else:
-                self._end(row, ended)
+                self._end(row, ended, form)
 
         screen.app.push_screen(
             WrappingUp(screen.place, row, outcomes, default, form, since_ms=since_ms, more=more), given
         )
 
-    def _over(self, row: Row, form: Form, outcomes: tuple[Disposition, ...]) -> None:
-        """The time was up, or the case is no longer in wrap-up: what was typed becomes the draft of a note."""
+    def _over(self, row: Row, form: Form, outcomes: tuple[Disposition, ...], *, is_seen: bool = False) -> None:
+        """The time was up, or the case is no longer in wrap-up: what was typed becomes the draft of a note.
+
+        `is_seen`: the form was open, so its end is said even where nothing was typed.
+        """
         screen = self._screen
         self._forms.pop(row.conv, None)
         words = wrapup_lines.draft(form, outcomes[min(form.chosen, len(outcomes) - 1)])
+        if not words and not is_seen:
+            return
         name = clean_line(row.name, 60) or row.number
         now = screen.place.state.rows.get(row.conv)
         is_open = now is not None and now.state not in ("wrap_up", "closed", "merged")
@@ -181,7 +217,7 @@ class Wrapping:
             return
         screen.say(f"{ended}. What you typed is kept as the draft of a note there.")
 
-    def _end(self, row: Row, ended: Ended) -> None:
+    def _end(self, row: Row, ended: Ended, form: Form) -> None:
         """The outcome is posted, and the follow-up with it; the next one opens."""
         from agent_tui.screens import acts
 
@@ -196,6 +232,7 @@ class Wrapping:
             return
         screen.last_disposition = ended.disposition
         self._forms.pop(row.conv, None)
+        self._sent[act.id] = row, form
         if ended.due_ms is not None:
             me = screen.place.state.me
             words = f"Follow up: {ended.note or ended.disposition}"

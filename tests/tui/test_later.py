@@ -209,7 +209,19 @@ async def test_4_shows_the_tasks_and_enter_opens_the_case(tmp_path: Path) -> Non
         await it.press("escape")
         await until(lambda: it.screen.where == "tasks")
         await it.press("escape")
-        await until(lambda: it.screen.where == "list" and "1 Mine" in it.text())
+        await until(lambda: it.screen.focused is it.screen.inbox.list and "1 Mine" in it.text())
+
+
+async def test_closing_from_a_tasks_case_goes_on_in_the_conversations(tmp_path: Path) -> None:
+    async with anna(tmp_path) as it:
+        await it.press("4")
+        await until(lambda: "Ask the shop" in it.text())
+        await it.press("enter")
+        await until(lambda: it.screen.where == "thread")
+        await it.press("E")
+        assert (await it.posted(c.Close)).conversation == "c-anna"
+        await until(lambda: it.screen.focused is it.screen.inbox.list)
+        assert not it.screen.todo.is_open
 
 
 async def test_tab_asks_for_the_other_views(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import Input
 from agent_tui.screens.dialog import Dialog
 from agent_tui.screens.wrapup import WrappingUp
 from broker_bridge.contract import commands as c
+from broker_bridge.contract.commands import Refusal
 from tests.tui import fakes, scenes
 from tests.tui.scenes_outcome import ANNA_WRAP_PAGE, OUTCOMES, WRAPPED
 from tests.tui.test_window import Desk, desk
@@ -175,6 +176,40 @@ async def test_time_that_runs_out_closes_the_form_and_what_was_typed_is_the_draf
         assert not [act for act in it.fake.posted if isinstance(act, c.WrapUp)]
 
 
+async def test_a_form_that_was_put_off_when_its_time_ran_out_is_kept_as_a_note_too(tmp_path: Path) -> None:
+    async with wrapping(tmp_path) as it:
+        it.app.screen.query_one("#note", Input).focus()
+        await it.press(*"half", "escape")
+        await until(lambda: not isinstance(it.app.screen, Dialog))
+        it.fake.feed(fakes.newer(WRAPPED, state="closed", verbs=("reopen",)))
+        await until(lambda: "What you typed is kept" in it.text())
+        kept = it.app.place.drafts.get("c-anna", "note")
+        assert kept is not None and kept.text == "half"
+
+
+async def test_an_outcome_that_the_bridge_refuses_stands_in_the_form_again(tmp_path: Path) -> None:
+    async with wrapping(tmp_path) as it:
+        await it.press("2", *"35")
+        it.app.screen.query_one("#note", Input).focus()
+        await it.press(*"again", "enter")
+        act = await it.posted(c.WrapUp)
+        it.fake.settle(act, Refusal(code="bad", sentence="The amount is no number."))
+        await until(lambda: "The amount is no number." in it.text())
+        it.screen.inbox.list.select("c-anna")
+        await it.press("e")
+        await until(lambda: has_form(it) and "again" in it.text() and "35" in it.text())
+
+
+async def test_an_outcome_that_came_too_late_is_the_draft_of_a_note(tmp_path: Path) -> None:
+    async with wrapping(tmp_path) as it:
+        it.app.screen.query_one("#note", Input).focus()
+        await it.press(*"half", "enter")
+        act = await it.posted(c.WrapUp)
+        it.fake.feed(fakes.newer(WRAPPED, state="closed", verbs=("reopen",)))
+        it.fake.settle(act, Refusal(code="late", sentence="The time is up."))
+        await until(lambda: it.app.place.drafts.get("c-anna", "note"))
+
+
 async def test_without_word_from_the_bridge_the_form_closes_soon_after_its_time(tmp_path: Path) -> None:
     async with wrapping(tmp_path) as it:
         it.app.place.now_ms = lambda: scenes.NOW_MS + 39_000
@@ -182,7 +217,7 @@ async def test_without_word_from_the_bridge_the_form_closes_soon_after_its_time(
         await until(lambda: "time is up" in it.text())
         it.app.place.now_ms = lambda: scenes.NOW_MS + 42_000
         it.app.tick()
-        await until(lambda: not isinstance(it.app.screen, Dialog))
+        await until(lambda: not isinstance(it.app.screen, Dialog) and "wrap-up time of Anna Berg is up." in it.text())
 
 
 async def test_a_form_does_not_open_over_words_for_somebody_else(tmp_path: Path) -> None:

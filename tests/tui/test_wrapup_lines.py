@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent_tui.model import wrapup_lines
+from agent_tui.model.cells import width
 from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.rows import Moment
 from agent_tui.model.wrapup_lines import Form
@@ -112,7 +113,7 @@ def test_tags_fit_and_the_newest_stay(tags: list[str], cells: int) -> None:
     for glyphs in (UNICODE, ASCII):
         runs = wrapup_lines.tag_runs(tags, cells, glyphs)
         text = "".join(run.text for run in runs)
-        assert wrapup_lines.width(text) <= cells + 2
+        assert width(text) <= cells + 2
         assert not tags or text.startswith(glyphs.dots) or tags[-1][:3] in text
 
 
