@@ -6,12 +6,14 @@ import pytest
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.policy import Skill
 from broker_bridge.contract.views import FileLine, Item
-from broker_bridge.contract.words import Address, File, Words
+from broker_bridge.contract.words import Address, File, Packet, Words
 from broker_bridge.core import thread, views
 from tests.core.world import NAMED, START_MS
 
 TEXT = Words(text="psst")
+OUTCOME = Words(text="paid back", fields=(("amount", "12,50"),))
 GONE = Words(is_erased=True)
 ALL = Words(
     text="Where is it?",
@@ -126,6 +128,48 @@ def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
         (f.Suggested(conversation="case-0", reason="same order"), "may belong to another case: same order"),
         (f.DeliveredAgain(message="m1", item="i2", channel="sales"), "the same mail arrived again by sales"),
         (f.Erased(agent="olga"), "the customer was erased"),
+        (f.OfferEnded(agent="lena", reason="declined", words=TEXT), "Lena: offer declined: psst"),
+        (f.Transferred(agent="maya", to_agent="jonas", is_consult=True), "Maya asks Jonas"),
+        (
+            f.Transferred(agent="maya", to_skills=(Skill(name="swedish", level=3),)),
+            "Maya transfers it to whoever knows swedish 3",
+        ),
+        (f.TransferAccepted(agent="jonas"), "Jonas said yes"),
+        (f.ConsultEnded(agent="jonas", by="maya"), "the talk with Jonas is over"),
+        (f.ConsultEnded(agent="jonas", reason="solved"), "the talk with Jonas is over: solved"),
+        (f.Closed(agent="maya", disposition=""), "Maya closed it"),
+        (
+            f.WrappedUp(agent="maya", disposition="refunded", tags=("card",), words=OUTCOME),
+            "Maya: outcome refunded, amount 12,50, card. paid back",
+        ),
+        (f.WrappedUp(agent="maya", disposition="solved", is_timeout=True), "time is up: outcome solved"),
+        (f.Snoozed(agent="maya"), "Maya snoozed it until they answer"),
+        (f.Snoozed(agent="maya", until_ms=5), "Maya snoozed it"),
+        (f.Woken(reason="agent", agent="maya"), "Maya woke it"),
+        (f.Woken(reason="time"), "awake again: its time came"),
+        (f.Prioritized(agent="olga", priority=1), "Olga: priority 1"),
+        (f.Overflowed(queue="orders", step=1, widen=1, waited_s=60), "waited 60 s: asks 1 less of every skill"),
+        (
+            f.Overflowed(queue="orders", step=2, to_queue="returns", waited_s=9),
+            "waited 9 s: moves to the queue returns",
+        ),
+        (f.Overflowed(queue="orders", step=3, alarm="too long", waited_s=90), "waited 90 s: alarm: too long"),
+        (f.TaskAdded(task="t", agent="maya", words=TEXT, assignee="jonas"), "Maya: task for Jonas: psst"),
+        (
+            f.TaskAdded(task="t", agent="maya", what="call_back", words=Words(address="+46 8")),
+            "Maya: call back +46 8",
+        ),
+        (f.TaskDone(task="t", agent="maya", words=TEXT), "Maya: task done: psst"),
+        (f.TaskDone(task="t", agent="maya", is_dropped=True), "Maya: task dropped"),
+        (f.TaskReminded(task="t", due_ms=9), "a task is due"),
+        (f.Merged(into="case-2", agent="maya"), "Maya merged it: it goes on in another case"),
+        (f.MergedFrom(conversation="case-2", agent="maya", number="K7Q2M"), "Maya merged #K7Q2M in"),
+        (f.Unmerged(conversation="case-2", agent="maya"), "Maya undid the merge"),
+        (
+            f.SplitOff(into="case-2", agent="maya", number="K7Q2M", from_seq=9),
+            "Maya split: later messages go on in #K7Q2M",
+        ),
+        (f.SplitFrom(conversation="case-2", agent="maya", number="K7Q2M"), "split from #K7Q2M"),
     ],
     ids=lambda one: type(one).__name__,
 )
@@ -135,11 +179,47 @@ def test_an_event_is_a_short_line(fact: f.Fact, text: str) -> None:
     assert item.name == NAMED.agent(item.agent) if item.agent else item.name == ""
 
 
+def test_a_packet_goes_along_whole_and_is_named_for_its_reader() -> None:
+    packet = Packet(problem="charged twice", promised="money back")
+    item = item_of(f.Transferred(agent="maya", to_agent="jonas", is_consult=True, words=Words(packet=packet)))
+    assert (item.kind, item.packet, item.note_to_agent, item.text) == ("note", packet, "jonas", "Maya asks Jonas")
+
+
+def test_a_word_of_the_machine_is_no_colleague_s() -> None:
+    words = Words(text="We are back on Monday.")
+    item = item_of(
+        f.Replied(
+            message="m9",
+            agent="",
+            channel="chat",
+            channel_kind="webchat",
+            handle="h",
+            words=words,
+            automatic="out of hours",
+        )
+    )
+    assert (item.is_automatic, item.name, item.delivery) == (True, "answered by itself: out of hours", "waits")
+    assert thread.seen_by(item, "maya", None).kind == "colleague"
+
+
+def test_an_event_with_a_time_carries_it() -> None:
+    assert item_of(f.Snoozed(agent="maya", until_ms=5)).until_ms == 5
+    assert item_of(f.TaskAdded(task="t", agent="maya", due_ms=7, words=TEXT)).until_ms == 7
+    assert item_of(f.TaskReminded(task="t", due_ms=9)).until_ms == 9
+
+
 SILENT = [
     f.Opened(customer="c", handle="h", channel="support", channel_kind="email", queue="orders"),
     f.Queued(queue="orders"),
     f.Offered(agent="maya", until_ms=0),
     f.Seen(agent="maya"),
+    f.WrapUpBegan(agent="maya", mode="timed"),
+    f.WrapUpExtended(agent="maya", until_ms=9),
+    f.Targeted(what="first", due_ms=9),
+    f.Warned(what="first", due_ms=9),
+    f.TaskChanged(task="t", agent="maya"),
+    f.Observed(agent="olga"),
+    f.WayJoined(channel="chat", channel_kind="webchat", handle="h", message="m"),
 ]
 NEWS = {
     f.Sending(message="m2", attempt=1, deadline_ms=0, bridge="b"): "sending",
@@ -170,6 +250,21 @@ def test_every_fact_of_a_conversation_is_shown_told_or_silent_on_purpose() -> No
         f.OfferEnded,
         f.Closed,
         f.Reopened,
+        f.TransferAccepted,
+        f.ConsultEnded,
+        f.WrappedUp,
+        f.Snoozed,
+        f.Woken,
+        f.Prioritized,
+        f.Overflowed,
+        f.TaskAdded,
+        f.TaskDone,
+        f.TaskReminded,
+        f.Merged,
+        f.MergedFrom,
+        f.Unmerged,
+        f.SplitOff,
+        f.SplitFrom,
     }
     assert tried | shown | {f.Suggested, f.DeliveredAgain, f.Erased} == set(f.ConversationFact.__args__)
 
