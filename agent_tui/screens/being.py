@@ -58,7 +58,8 @@ def force(screen: Monitor, one: Colleague) -> None:
             wish = Force(agent=one.agent, state=chosen.option.state, reason=chosen.option.reason)
             screen.run_worker(_force(screen, name, wish), group="force", exclusive=True)
 
-    screen.app.push_screen(Presencing(screen.place, presence.forced(screen.place.reasons), whom=name), given)
+    found, now = presence.forced(screen.place.reasons), presence.word(one.state, one.reason)
+    screen.app.push_screen(Presencing(screen.place, found, whom=name, now=now), given)
 
 
 async def _force(screen: Monitor, name: str, wish: Force) -> None:

@@ -23,7 +23,6 @@ from agent_tui.panes.lines import LineList
 from agent_tui.screens.dialog import Choices, Listed, field
 from agent_tui.workplace import Workplace
 
-
 WORDS_CELLS = 16
 
 
@@ -41,13 +40,19 @@ class Presencing(Listed[Chosen | None]):
     columns = 70
 
     def __init__(
-        self, place: Workplace, options: tuple[Option, ...], *, again: frozenset[str] = frozenset(), whom: str = ""
+        self,
+        place: Workplace,
+        options: tuple[Option, ...],
+        *,
+        again: frozenset[str] = frozenset(),
+        whom: str = "",
+        now: str = "",
     ) -> None:
-        """`again`: keys that mean the first line (those that opened the menu). `whom`: a colleague's name."""
+        """`again`: keys that mean the first line (those that opened the menu). `whom`: a colleague's name, who is `now`."""
         super().__init__(place)
         self._options = options
         self._again = again
-        self._whom = whom
+        self._whom, self._now = whom, f"now {now}" if now else ""
         self._is_next = False
         self.rows = min(22, len(options) + (6 if whom else 9))
 
@@ -102,7 +107,7 @@ class Presencing(Listed[Chosen | None]):
 
     def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
         if self._whom:
-            return (Part((Run(f"{self._whom} is to be", "strong", "b"),)),), ()
+            return (Part((Run(f"{self._whom} is to be", "strong", "b"),)),), (Part((Run(self._now, "mut"),), 1),)
         me, now_ms = self.place.state.me, self.place.now_ms()
         left = [Part((Run("Presence", "strong", "b"),))]
         if me is not None:

@@ -51,7 +51,8 @@ class Ringing:
         """Those that wait for an answer, the one with least time left first, without what was put away or answered."""
         now_ms, known = self._place.now_ms(), self._place.state.rows
         waiting = self._ringing.keys() - self.put_away - self.answered
-        found = [known[conv] for conv in waiting if conv in known and (known[conv].offer_until_ms or 0) > now_ms]
+        found = [known[conv] for conv in waiting if conv in known and known[conv].state == "ringing"]
+        found = [row for row in found if (row.offer_until_ms or 0) > now_ms]
         return sorted(found, key=lambda row: (row.offer_until_ms or 0, row.conv))
 
     def offer(self) -> Row | None:

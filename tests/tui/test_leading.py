@@ -56,7 +56,7 @@ async def test_a_colleagues_state_is_set(tmp_path: Path) -> None:
         on.choose("jonas")
         await on.it.press("f")
         await until(lambda: isinstance(on.it.app.screen, Presencing) and "Jonas Feeney is to be" in on.it.text())
-        assert "back at" not in on.it.text() and "after the work" not in on.it.text()
+        assert "back at" not in on.it.text() and "after the work" not in on.it.text() and "now ready" in on.it.text()
         await on.it.press("5")
         assert await on.asked(c.Force) == c.Force(agent="jonas", state="away", reason="lunch")
         await until(lambda: "Jonas Feeney: lunch." in on.it.text())
