@@ -12,29 +12,46 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.envelopes import Receipt
 from broker_bridge.contract.facts import ConversationFact, Entry
+from broker_bridge.contract.policy import Cost, DeskRules, Disposition, Hours, Skill, Span, Target
 from broker_bridge.contract.views import Item
 from broker_bridge.contract.words import Address
 from broker_bridge.core import conversation as conv
-from broker_bridge.core import delivery, inbound, outbound, thread, views, wishes
+from broker_bridge.core import delivery, inbound, joins, outbound, thread, timers, views, wishes
 from broker_bridge.core.decision import Facts
+from broker_bridge.core.handle import Handle
 from broker_bridge.core.handle import begin as new_handle
 from tests.core.world import (
     ACTORS,
     ANNA,
     BOB,
     CASE,
-    HOUSE,
     NAMED,
     OPENED,
     SOURCE,
     Case,
+    is_sentence,
     received,
+    ruled,
     said,
     stored,
     unreadable,
 )
 
-VERBS = (*views.VERBS, "see")
+JOINS = ("merge", "unmerge", "split")
+"""Decided over two cases: tests.core.test_wishes."""
+VERBS = (*(verb for verb in views.VERBS if verb not in JOINS), "see", "change_task", "finish_task")
+HOURS = Hours(zone="Europe/Stockholm", week=tuple(Span(day=day, from_min=480, to_min=1080) for day in range(5)))
+HOUSE = ruled(
+    desk=DeskRules(costs=(Cost(channel_kind="email", units=10), Cost(channel_kind="webchat", units=20))),
+    wrap_up="timed",
+    targets=(
+        Target(first_reply_s=60, next_reply_s=30, resolution_s=600),
+        Target(priority=1, first_reply_s=10, resolution_s=60),
+    ),
+    dispositions=(Disposition(name="solved"), Disposition(name="refunded", fields=("amount",))),
+    hours=HOURS,
+    away_reply="We are back tomorrow.",
+)
 AGENTS = st.sampled_from(ACTORS)
 PICK = st.integers(min_value=0, max_value=50)
 
@@ -52,12 +69,14 @@ class Story(RuleBasedStateMachine):
         """(message, attempt) of provider calls whose outcome has not been told."""
         self.commands = 0
         self.is_idempotent = False
+        self.merges = 0
+        self.fired: set[str] = set()
 
     @initialize(is_idempotent=st.booleans(), is_owned=st.booleans())
     def begins(self, is_idempotent: bool, is_owned: bool) -> None:
         self.is_idempotent = is_idempotent
         if is_owned:
-            self.append(OPENED, received("first"), f.Queued(queue="orders"), by="clerk")
+            self.arrives(100, ANNA, "", "", "support", True)
             self.append(f.Accepted(agent="maya", epoch=1), by="agent:maya")
 
     def append(self, *facts: ConversationFact, by: str = "test", command: str = "") -> None:
@@ -110,9 +129,12 @@ class Story(RuleBasedStateMachine):
         state, place = self.case.state, stored(f"n{native}", handle, channel)
         item: Any = said(f"words {native}", mail_id, digest) if is_readable else unreadable()
         if state.status == conv.NEW:
-            self.append(*inbound.first_contact(new_handle(handle), place, item, SOURCE, CASE, "cust", None).conv)
+            first = inbound.first_contact(
+                new_handle(handle), place, item, SOURCE, CASE, "cust", None, HOUSE.policy, self.case.now_ms
+            )
+            self.append(*first.conv)
         elif inbound.takes(state, self.case.now_ms):
-            joined = inbound.follow_up(state, place, item)
+            joined = inbound.follow_up(state, place, item, HOUSE.policy, self.case.now_ms)
             if joined is not None:
                 self.append(*joined.conv, by="clerk")
 
@@ -127,8 +149,14 @@ class Story(RuleBasedStateMachine):
         was_done = name in self.case.state.commands
         decision = wishes.decide(self.case.state, wish, agent, HOUSE, f"message-of-{name}", self.case.now_ms)
         assert not was_done or (isinstance(decision, Facts) and not decision.facts)
+        if isinstance(decision, Refusal):
+            assert is_sentence(decision.sentence), decision
         if isinstance(decision, Facts) and decision.facts:
+            before = dict(HOUSE.policy.taken(self.case.state))
             self.append(*decision.facts, by=f"agent:{agent.agent}", command=name)
+            after = HOUSE.policy.taken(self.case.state)
+            assert len(after) == len(dict(after)), "somebody pays twice for one case"
+            assert tuple((who, units) for who, units in after if who not in before) == decision.gives
 
     def _wish(self, verb: str, name: str, pick: int, is_old: bool, anyway: bool) -> c.Act:
         state = self.case.state
@@ -136,7 +164,12 @@ class Story(RuleBasedStateMachine):
         one: dict[str, Any] = {"id": name, "conversation": CASE, "epoch": epoch}
         ours = [*state.stuck, *state.ends, *state.out] or ["nothing"]
         seen = 0 if is_old else state.seq
-        to: dict[str, Any] = {"to_queue": "returns"} if pick % 3 == 0 else {"to_agent": ACTORS[pick % 4].agent}
+        to: dict[str, Any] = {"to_queue": "returns"}
+        if pick % 3 == 1:
+            to = {"to_agent": ACTORS[pick % 4].agent, "ask_first": pick % 2 == 1}
+        elif pick % 6 == 5:
+            to = {"to_skills": (Skill(name="swedish", level=2),)}
+        now_ms = self.case.now_ms
         made: dict[str, c.Act] = {
             "accept": c.Accept(**one),
             "decline": c.Decline(**one),
@@ -144,7 +177,19 @@ class Story(RuleBasedStateMachine):
             "note": c.Note(**one, text="psst"),
             "transfer": c.Transfer(**one, **to),
             "take_back": c.TakeBack(**one),
-            "close": c.Close(**one, disposition="solved"),
+            "close": c.Close(**one, disposition=["", "solved", "refunded", "nonsense"][pick % 4]),
+            "force_transfer": c.Transfer(**one, to_agent=ACTORS[pick % 4].agent, force=True),
+            "confirm": c.Confirm(**one),
+            "end_consult": c.EndConsult(**one),
+            "wrap_up": c.WrapUp(**one, disposition="refunded", fields=(("amount", "5" if pick % 5 else " "),)),
+            "more_time": c.MoreTime(**one),
+            "snooze": c.Snooze(**one, until_ms=now_ms + 60_000 * (pick - 1) if pick % 7 else None),
+            "wake": c.Wake(**one),
+            "prioritize": c.Prioritize(**one, priority=pick % 11),
+            "add_task": c.AddTask(**one, text="call", due_ms=now_ms + 60_000 * pick if pick % 2 else None),
+            "change_task": c.ChangeTask(**one, task=f"command-{pick}", due_ms=now_ms + 60_000 * (pick % 9)),
+            "finish_task": c.FinishTask(**one, task=f"command-{pick}"),
+            "observe": c.Observe(**one, on=pick % 4 != 1),
             "reopen": c.Reopen(**one),
             "send_again": c.SendAgain(**one, message=ours[pick % len(ours)]),
             "see": c.See(**one),
@@ -152,15 +197,53 @@ class Story(RuleBasedStateMachine):
         return made[verb]
 
     @precondition(lambda self: self.case.state.status == conv.QUEUED and self.case.state.offer is None)
-    @rule(agent=AGENTS)
-    def is_offered(self, agent: wishes.Actor) -> None:
-        self.append(f.Offered(agent=agent.agent, until_ms=self.case.now_ms + 30_000), by="router")
+    @rule(agents=st.lists(AGENTS, min_size=1, max_size=3, unique_by=lambda one: one.agent))
+    def is_offered(self, agents: list[wishes.Actor]) -> None:
+        names = [one.agent for one in agents]
+        offer = f.Offered(agent=names[0], also=tuple(names[1:]), until_ms=self.case.now_ms + 30_000)
+        self.append(offer, by="router")
 
     @precondition(lambda self: self.case.state.offer is not None)
     @rule()
     def offer_expires(self) -> None:
         assert self.case.state.offer is not None
         self.append(f.OfferEnded(agent=self.case.state.offer.agent, reason="expired"), by="timer")
+
+    @precondition(lambda self: timers.first(self.case.state) is not None)
+    @rule(is_late=st.booleans(), is_here=st.booleans())
+    def a_timer_fires_once(self, is_late: bool, is_here: bool) -> None:
+        timer = timers.first(self.case.state)
+        assert timer is not None
+        if is_late:
+            self.case.now_ms = max(self.case.now_ms, timer.due_ms)
+        facts = timers.fire(timer, self.case.state, HOUSE, lambda _: is_here, self.case.now_ms)
+        assert bool(facts) == (timer.due_ms <= self.case.now_ms)
+        if facts:
+            self.append(*facts, by="timer", command=timer.command(self.case.state))
+            assert timers.first(self.case.state) != timer
+            assert timers.fire(timer, self.case.state, HOUSE, lambda _: is_here, self.case.now_ms) == ()
+
+    @precondition(lambda self: self.case.state.status not in (conv.NEW, conv.ERASED, conv.MERGED))
+    @rule(agent=AGENTS)
+    def goes_on_elsewhere_and_comes_back(self, agent: wishes.Actor) -> None:
+        state, other = self.case.state, conv.begin("case-other")
+        conv.fold(other, Entry(at_ms=1, by="clerk", facts=(OPENED, received("other", BOB))), 1)
+        lead = {ANNA: Handle(id=ANNA, conversation=CASE)}
+        merged = joins.merge(state, other, lead, agent, HOUSE)
+        if isinstance(merged, Refusal):
+            assert is_sentence(merged.sentence), merged
+            return
+        self.merges += 1
+        status, ways, due_ms = state.status, dict(state.ways), state.due_ms
+        conv.fold(other, Entry(at_ms=2, by="agent", facts=merged.target), 2)
+        self.append(*merged.source, by="agent")
+        assert self.case.state.status == conv.MERGED and merged.handles == ((ANNA, "case-other"),)
+        lead[ANNA].conversation = "case-other"
+        back = joins.unmerge(self.case.state, other, lead, wishes.Actor(agent="olga", name="Olga", role="admin"), HOUSE)
+        assert isinstance(back, joins.Joined) and back.handles == ((ANNA, CASE),)
+        self.append(*back.source, by="agent")
+        assert self.case.state.status == (conv.CLOSED if status == conv.CLOSED else conv.QUEUED)
+        assert (self.case.state.ways, self.case.state.due_ms) == (ways, due_ms)
 
     @precondition(lambda self: self.case.state.owner)
     @rule()
@@ -232,8 +315,30 @@ class Story(RuleBasedStateMachine):
     @invariant()
     def one_owner_an_epoch_and_epochs_grow(self) -> None:
         epochs = [fact.epoch for _, entry in self.case.log for fact in entry.facts if isinstance(fact, f.Accepted)]
-        assert epochs == sorted(set(epochs))
+        assert epochs == list(range(1, len(epochs) + 1))
         assert bool(self.case.state.owner) == (self.case.state.status == conv.OWNED)
+
+    @invariant()
+    def work_around_the_talk_is_there_only_where_it_belongs(self) -> None:
+        state = self.case.state
+        assert state.is_open or (state.offer is None and state.consult is None)
+        assert state.consult is None or state.status == conv.OWNED
+        assert state.snooze is None or state.status == conv.OWNED
+        assert state.wrap is None or state.status == conv.CLOSED
+        assert not (state.offer and state.consult)
+
+    @invariant()
+    def who_waits_is_promised_an_answer_and_nobody_else(self) -> None:
+        state = self.case.state
+        replies = [what for what in ("first", "next") if what in state.promises]
+        if state.is_open:
+            assert len(replies) == (state.waiting_since_ms is not None), (state.promises, state.waiting_since_ms)
+            assert state.due_ms is not None or not replies
+        elif state.status != conv.MERGED:
+            assert not state.promises
+        whole = state.promises.get("resolution")
+        if whole is not None and whole.left_s is not None and not self.merges:
+            assert state.snooze is not None or state.waiting_since_ms is None
 
     @invariant()
     def nothing_is_applied_or_queued_twice(self) -> None:
@@ -280,12 +385,12 @@ class Story(RuleBasedStateMachine):
         state = self.case.state
         for actor in ACTORS:
             shown = views.row(state, actor, NAMED.word, NAMED.agent).verbs
-            for verb in views.VERBS:
+            for verb in (one for one in views.VERBS if one not in JOINS):
                 self._agrees(verb, verb in shown, actor)
 
     def _agrees(self, verb: str, is_shown: bool, actor: wishes.Actor) -> None:
         state = self.case.state
-        wish = self._wish(verb, "never used", 0, False, True)
+        wish = self._wish(verb, "never used", 0 if verb == "send_again" else 6, False, True)
         decision = wishes.decide(state, wish, actor, HOUSE, "m", self.case.now_ms)
         is_refused = isinstance(decision, Refusal) and decision.code in ("not_yours", "denied", "late", "unknown")
         if is_shown:
