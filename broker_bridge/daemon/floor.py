@@ -244,6 +244,10 @@ class Floor:
         """How a conversation stands, if it is on the floor."""
         return self._known.get(conversation)
 
+    def waiting(self, state: Conversation) -> Waiting:
+        """A case as it waits in its queue, for the questions about a decision."""
+        return self._waiting(standing(state))
+
     def mend(self, now_ms: int) -> None:
         """Offers that a clock made which was put back since are over: their end would be hours ahead."""
         for one in self._known.values():

@@ -15,9 +15,9 @@ from typing import Any
 from broker_bridge.contract import codec
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.ids import AgentId
+from broker_bridge.core import whereabouts
 from broker_bridge.core.actor import House, Place
 from broker_bridge.core.inbound import Source
-from broker_bridge.core.seating import label
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.attention import Attention
@@ -321,7 +321,9 @@ class Parts:
         state = "wrap_up" if self.floor.wrapping(agent) and presence.state in ("ready", "busy") else presence.state
         return Place(
             state=state,
-            words=label(state, presence.reason),
+            words=whereabouts.words(
+                state, presence.reason, presence.until_ms, self.rulebook.policy, self.outside.now_ms()
+            ),
             load=self.floor.load(agent),
             units=self.staff.room(agent),
         )

@@ -69,6 +69,10 @@ class Reading:
     def word(self, kind: str) -> str:
         return self._outlets.word(kind)
 
+    def spelled(self, kind: str, address: str, *, whole: bool) -> str:
+        """An address of a channel kind, as somebody sees it who may see it whole, or not."""
+        return self._outlets.spelled(kind, whole)(address)
+
     def state(self, conversation: ConversationId) -> Conversation:
         found: Conversation = self._states.cell(CONV, conversation).state
         return found

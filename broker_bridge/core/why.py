@@ -1,0 +1,126 @@
+"""Why a conversation is where it is: the view of one case, from the entries of its log.
+
+Law: pure; everything said comes from facts, and where a decision is still to be made from its inputs as they are now (`Live`). The steps
+are told by core.why_steps and core.why_moves, the sentence by core.why_words. A line's time is `at_ms`; a time inside a text is in the
+queue's zone, as the targets tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import ConversationId
+from broker_bridge.contract.policy import Considered, Why
+from broker_bridge.contract.views import WhyLine, WhyView, WhyWho
+from broker_bridge.core import conversation as conv
+from broker_bridge.core import hours, why_words
+from broker_bridge.core.state import QUEUED, Conversation
+from broker_bridge.core.why_steps import Steps
+from broker_bridge.core.why_terms import Live, Setting, Step, Told, needs_in_words
+
+__all__ = ["Live", "Setting", "Told", "explain", "folded", "view"]
+
+MOST_LINES = 60
+FIRST_LINES = 6
+"""Of a long history its beginning stays: how it came in."""
+MOST_TEXT = 300
+
+
+def folded(
+    conversation: ConversationId, entries: Iterable[tuple[int, Entry]], setting: Setting
+) -> tuple[Conversation, Told]:
+    """The state after all (sequence, entry), and the steps on the way."""
+    state = conv.begin(conversation)
+    steps = Steps(setting)
+    for seq, entry in entries:
+        for fact in entry.facts:
+            steps.take(fact, entry, state)
+            # Fact by fact: the second of an entry is told with the first in the state.
+            conv.fold(state, msgspec.structs.replace(entry, facts=(fact,)), seq)
+        state.seq = seq
+    return state, steps.told
+
+
+def view(state: Conversation, told: Told, setting: Setting, live: Live | None = None) -> WhyView:
+    """The answer. `live`: of a case that waits and rings at nobody."""
+    is_waiting = state.status == QUEUED and state.offer is None
+    why = live.why if live is not None else None if is_waiting else told.why
+    chosen = () if live is not None else told.asked
+    if live is not None:
+        _of_queue(told, live.why, state, setting)
+    return WhyView(
+        sentence=why_words.sentence(state, told, live, setting),
+        lines=_bounded([_line(step, setting.now_ms) for step in told.steps]),
+        who=tuple(_who(one, why, one.agent in chosen, setting) for one in why.considered) if why is not None else (),
+        skipped=why.skipped if why is not None else (),
+        is_live=live is not None,
+        policy=_policy(why, state, setting, is_live=live is not None) if why is not None else "",
+        upto=state.seq,
+    )
+
+
+def explain(conversation: ConversationId, entries: Iterable[tuple[int, Entry]], setting: Setting) -> WhyView:
+    """All at once, where nothing is to be reckoned live."""
+    state, told = folded(conversation, entries, setting)
+    return view(state, told, setting)
+
+
+def _of_queue(told: Told, why: Why, state: Conversation, setting: Setting) -> None:
+    """What its queue asks for now, where it came into it."""
+    if told.queue_step is not None:
+        needs = f", needs {needs_in_words(why.needs)}" if why.needs else ""
+        told.queue_step.text += f"{needs}, priority {setting.policy.priority(state)}"
+        told.queue_step = None
+
+
+def _line(step: Step, now_ms: int) -> WhyLine:
+    mark, tone = step.mark, step.tone
+    if step.due_ms is not None and step.due_ms < now_ms:
+        mark, tone = "late", "late"
+    elif step.due_ms is not None and step.warn_ms is not None and step.warn_ms <= now_ms:
+        mark, tone = "due soon", "near"
+    return WhyLine(at_ms=step.at_ms, word=step.word, text=step.text[:MOST_TEXT], mark=mark, tone=tone)
+
+
+def _bounded(lines: list[WhyLine]) -> tuple[WhyLine, ...]:
+    if len(lines) <= MOST_LINES:
+        return tuple(lines)
+    left_out = len(lines) - MOST_LINES + 1
+    gap = WhyLine(at_ms=lines[FIRST_LINES].at_ms, word="…", text=f"{left_out} steps are left out")
+    return (*lines[:FIRST_LINES], gap, *lines[FIRST_LINES + left_out :])
+
+
+def _who(one: Considered, why: Why, is_chosen: bool, setting: Setting) -> WhyWho:
+    return WhyWho(
+        agent=one.agent,
+        name=setting.name_of(one.agent),
+        state=one.state,
+        load=one.load,
+        capacity=one.units,
+        skills=one.skills,
+        needed=len(why.needs),
+        last_talk=one.last_talk,
+        reason=one.reason,
+        is_fit=one.is_fit,
+        is_chosen=is_chosen,
+    )
+
+
+def _policy(why: Why, state: Conversation, setting: Setting, *, is_live: bool) -> str:
+    """`The rules were those of 09:12 today (version 31).`"""
+    policy = setting.policy
+    are = "are" if is_live else "were"
+    if not why.policy:
+        return f"The rules {are} those of the configuration."
+    if why.policy != policy.version or not policy.since_ms:
+        changed = f", changed since (version {policy.version})" if policy.version > why.policy else ""
+        return f"The rules {are} those of version {why.policy}{changed}."
+    rules = policy.rules(state.queue)
+    zone = rules.hours.zone if rules.hours is not None else "UTC"
+    at = hours.moment(zone, policy.since_ms, setting.now_ms)
+    letters = "" if rules.hours is not None else " UTC"
+    today = " today" if at[:1].isdigit() else ""
+    return f"The rules {are} those of {at}{letters}{today} (version {why.policy})."

@@ -1,0 +1,115 @@
+"""`why`, answered: the case's entries from LOG itself, and for one that waits the decision as the router would make it now.
+
+Law: any bridge answers, leader or not: every one has the floor, the index and the rules. Nothing is changed by asking.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from broker_bridge.contract import codec, subjects
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import ConversationId
+from broker_bridge.contract.views import WhyView, WhyWho
+from broker_bridge.core import seating, whereabouts, why
+from broker_bridge.core import views as rules
+from broker_bridge.core.actor import Actor
+from broker_bridge.core.customer import Customer
+from broker_bridge.core.state import QUEUED, Conversation
+from broker_bridge.daemon.floor import Floor
+from broker_bridge.daemon.offers import Offers
+from broker_bridge.daemon.outside import Outside
+from broker_bridge.daemon.reading import Reading
+from broker_bridge.daemon.rulebook import Rulebook
+from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.states import CONV, CUST, States
+
+
+class Whys:
+    """One for each bridge."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        *,
+        states: States,
+        staff: Staff,
+        rulebook: Rulebook,
+        floor: Floor,
+        offers: Offers,
+        reading: Reading,
+        offers_at_all: bool,
+    ) -> None:
+        self._bus = outside.bus
+        self._sealer = outside.sealer
+        self._now_ms = outside.now_ms
+        self._states = states
+        self._staff = staff
+        self._rulebook = rulebook
+        self._floor = floor
+        self._offers = offers
+        self._reading = reading
+        self._offers_at_all = offers_at_all
+
+    async def of(self, conversation: ConversationId, actor: Actor) -> WhyView:
+        """Why it is where it is, for this reader. Raises BusError."""
+        entries = await self._entries(conversation)
+        known = self._reading.state(conversation)
+        setting = self._setting(known, actor)
+        state, told = why.folded(conversation, entries, setting)
+        live = self._live(state) if state.status == QUEUED and state.offer is None else None
+        found = why.view(state, told, setting, live)
+        if live is not None:
+            found = msgspec.structs.replace(found, who=tuple(self._until(one) for one in found.who))
+        return found
+
+    async def _entries(self, conversation: ConversationId) -> list[tuple[int, Entry]]:
+        """All that can be read; what a later version wrote is left out."""
+        found = []
+        for seq, body, _ in await self._bus.subject_messages(subjects.LOG, subjects.log(CONV, conversation)):
+            try:
+                found.append((seq, await self._sealer.open_entry(codec.entry(body))))
+            except codec.Malformed:
+                continue
+        return found
+
+    def _setting(self, state: Conversation, actor: Actor) -> why.Setting:
+        customer = self._customer(state)
+        whole = rules.sees_addresses(state, actor)
+        return why.Setting(
+            reader=actor.agent,
+            name_of=self._staff.name_of,
+            word=self._reading.word,
+            spelled=lambda kind, address: self._reading.spelled(kind, address, whole=whole),
+            now_ms=self._now_ms(),
+            customer=self._reading.row(state.id, actor).name,
+            proved={handle: one.is_proved for handle, one in customer.handles.items()},
+            number_of=lambda other: self._reading.state(other).number,
+            policy=self._rulebook.policy,
+        )
+
+    def _customer(self, state: Conversation) -> Customer:
+        found: Customer = self._states.cell(CUST, state.customer).state if state.customer else Customer(id="")
+        return found
+
+    def _live(self, state: Conversation) -> why.Live:
+        """The decision on it now."""
+        waiting = self._floor.waiting(state)
+        queue = self._rulebook.policy.rules(state.queue)
+        now_ms = self._now_ms()
+        request, wait_ms = self._offers.request(state, waiting, queue, now_ms)
+        return why.Live(
+            why=self._offers.why(state, waiting, queue, request, None, now_ms),
+            wait_ms=wait_ms,
+            waits_for=request.prefer[0] if wait_ms else "",
+            offers_at_all=self._offers_at_all,
+        )
+
+    def _until(self, one: WhyWho) -> WhyWho:
+        """`at lunch until 14:30`, of somebody who said until when."""
+        presence = self._staff.presence(one.agent)
+        if one.reason != seating.label(presence.state, presence.reason):
+            return one
+        policy, now_ms = self._rulebook.policy, self._now_ms()
+        said = whereabouts.words(presence.state, presence.reason, presence.until_ms, policy, now_ms)
+        return msgspec.structs.replace(one, reason=said)
