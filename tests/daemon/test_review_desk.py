@@ -28,9 +28,16 @@ async def house(*cases: str) -> Small:
 
 
 async def ask(small: Small, agent: str, request: c.Request) -> v.Answer:
-    verb = request.__struct_config__.tag
-    async with asyncio.timeout(10.0):
-        return codec.answer(await small.desk.handle(f"cc.do.{agent}.{verb}", codec.encode(request), {}))
+    return await small.ask(agent, request)
+
+
+async def sign_in(small: Small, agent: str) -> None:
+    """That somebody came is a fact."""
+    writing = await running(small)
+    try:
+        assert isinstance(await ask(small, agent, c.Hello()), v.Welcome)
+    finally:
+        writing.cancel()
 
 
 @pytest.mark.parametrize("name", [INJECTED, "a b", "a.b", ">", "", "x" * 65])
@@ -157,7 +164,7 @@ async def test_one_message_of_control_characters_and_thousands_of_people_still_o
 async def test_a_watched_thread_tells_what_the_page_did_not_have_yet() -> None:
     """The state knows of an entry before the read model has its item: the watch must begin below it."""
     small = await house("case1")
-    await ask(small, "ann", c.Hello())
+    await sign_in(small, "ann")
     writing = await running(small)
     try:
         await ask(small, "bob", c.Note(id="n1", conversation="case1", text="not followed yet"))
@@ -241,7 +248,7 @@ async def test_a_record_whose_end_is_unknown_is_written_before_the_next_one() ->
 
 async def test_a_feed_outlives_an_agent_who_is_dismissed_while_it_is_told() -> None:
     small = await house(*(f"case{n}" for n in range(3)))
-    await ask(small, "ann", c.Hello())
+    await sign_in(small, "ann")
 
     small.home.announce(small.home.feeds["ann"])
     await small.home.flush(small.home.feeds["ann"])
@@ -261,7 +268,7 @@ async def test_a_feed_outlives_an_agent_who_is_dismissed_while_it_is_told() -> N
 
 async def test_a_thread_that_is_left_while_another_is_told_stops_nothing() -> None:
     small = await house("case1", "case2")
-    await ask(small, "ann", c.Hello())
+    await sign_in(small, "ann")
     feed = small.home.feeds["ann"]
     for case in ("case1", "case2"):
         small.home.watch("ann", case, 0, True)
@@ -279,7 +286,7 @@ async def test_a_thread_that_is_left_while_another_is_told_stops_nothing() -> No
 
 async def test_what_nobody_has_on_screen_takes_no_memory() -> None:
     small = await house("case1", "case2")
-    await ask(small, "ann", c.Hello())
+    await sign_in(small, "ann")
     await small.home.flush(small.home.feeds["ann"])
     small.home.watch("ann", "case1", 0, True)
     await ask(small, "ann", c.Rows(view="all"))

@@ -13,12 +13,9 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import Words
 from broker_bridge.daemon.attention import Word
 from broker_bridge.daemon.dispatch import Dispatch, Route
-from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.seal import Sealer, WrongSiteKey
 from broker_bridge.daemon.signals import Signals
-from broker_bridge.daemon.staff import Presence
 from broker_bridge.daemon.states import CONV
 from broker_bridge.daemon.wire import Outgoing, Rejected, Stored, TooLarge, Unknown
 from tests.daemon.small_house import Bucket, Log, Small
@@ -235,37 +232,19 @@ async def test_a_reply_of_a_channel_that_is_no_longer_set_up_fails_aloud() -> No
         writing.cancel()
 
 
-def routing(small: Small) -> Router:
-    floor = Floor()
-    floor.load_all(small.model, small.states)
-    small.follower.listen(floor.noticed)
-    router = Router(
-        writer=small.writer,
-        states=small.states,
-        model=small.model,
-        staff=small.staff,
-        floor=floor,
-        offer_timeout_s=20,
-        now_ms=small.now,
-        sleep=lambda _: asyncio.sleep(0),
-    )
-    router.is_leader = True
-    return router
-
-
 async def test_nobody_is_offered_more_than_their_places_though_the_follower_lags() -> None:
     small = Small()
     small.enroll("ann")
     for number in range(20):
-        small.case(f"case{number}")
+        small.case(f"case{number}", channel="chat")
     await small.catch_up()
-    small.staff._presence["ann"] = Presence(state="ready", heard_ms=small.now())
-    router = routing(small)
+    small.sits("ann")
+    small.router.is_leader = True
     writing = asyncio.create_task(small.writer.run())
     try:
         for _ in range(5):
-            await router._offer()
-        offered = [name for name in (f"case{n}" for n in range(20)) if small.states.cell(CONV, name).state.offer]
+            await small.parts.offers.round()
+        offered = [name for name in (f"case{n}" for n in range(20)) if small.ringing(name)]
         assert len(offered) == 6
     finally:
         writing.cancel()
@@ -278,12 +257,12 @@ async def test_a_long_line_for_one_queue_does_not_starve_another() -> None:
         small.case(f"case{number}", queue="orders")
     small.case("other", queue="late")
     await small.catch_up()
-    small.staff._presence["ann"] = Presence(state="ready", heard_ms=small.now())
-    router = routing(small)
+    small.sits("ann")
+    small.router.is_leader = True
     writing = asyncio.create_task(small.writer.run())
     try:
-        await router._offer()
-        assert small.states.cell(CONV, "other").state.offer is not None
+        await small.parts.offers.round()
+        assert small.ringing("other") == ("ann",)
     finally:
         writing.cancel()
 

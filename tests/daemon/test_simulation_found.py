@@ -16,8 +16,6 @@ from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.clerk import Clerk
-from broker_bridge.daemon.floor import Floor
-from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.states import CONV, HAND
 from broker_bridge.daemon.wire import Outgoing, Stored
 from tests.daemon.small_house import NOW_MS, Log, Small
@@ -126,19 +124,8 @@ async def test_a_leader_no_more_offers_nothing_that_it_had_begun_to() -> None:
     small.enroll("ann")
     small.case("case")
     await small.catch_up()
-    await small.staff.heard("ann", "ready")
-    floor = Floor()
-    floor.load_all(small.model, small.states)
-    router = Router(
-        writer=small.writer,
-        states=small.states,
-        model=small.model,
-        staff=small.staff,
-        floor=floor,
-        offer_timeout_s=20,
-        now_ms=small.now,
-        sleep=asyncio.sleep,
-    )
+    small.sits("ann")
+    router = small.router
     router.is_leader = True
     writing, routing = asyncio.create_task(small.writer.run()), asyncio.create_task(router.run())
     before = len(small.log.items)
