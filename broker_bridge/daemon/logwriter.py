@@ -21,6 +21,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CUST, Cell, States
 from broker_bridge.daemon.wire import (
+    BATCH_S,
     BusError,
     Busy,
     LostRace,
@@ -57,7 +58,7 @@ class Appends(Protocol):
 
     async def publish(self, msg: Outgoing, timeout_s: float = 5.0) -> Stored: ...
 
-    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> Stored: ...
+    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = BATCH_S) -> Stored: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.pull import Follow, Pull, read_all
 from broker_bridge.daemon.service import Handler, Service
 from broker_bridge.daemon.wire import (
+    BATCH_S,
     Arrived,
     BusError,
     Closable,
@@ -94,7 +95,7 @@ class Verbs(ABC):
         self.stats.duplicates += told.duplicate
         return told
 
-    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> Stored:
+    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = BATCH_S) -> Stored:
         """Append all or none, in one sync to disk; at most 1,000 messages and 4 MiB. `seq` is the last member's.
 
         Raises:

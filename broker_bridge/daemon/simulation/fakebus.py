@@ -20,6 +20,7 @@ from broker_bridge.daemon.simulation.fakeserver import Durable, Message, Server,
 from broker_bridge.daemon.simulation.loop import NOBODY, Call, Process, SimLoop
 from broker_bridge.daemon.verbs import BusStats, Verbs
 from broker_bridge.daemon.wire import (
+    BATCH_S,
     Arrived,
     BusError,
     Busy,
@@ -441,7 +442,7 @@ class FakeBus(Verbs):
         self.stats.duplicates += told.duplicate
         return told
 
-    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> Stored:
+    async def publish_batch(self, msgs: Sequence[Outgoing], timeout_s: float = BATCH_S) -> Stored:
         checked(msgs)
         if len(msgs) == 1:
             return await self.publish(msgs[0], timeout_s)
