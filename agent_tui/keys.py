@@ -134,12 +134,10 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _act("take_back", "T", "take back", "take a transfer back", "Work", READING, verb="take_back", rank=4),
     _act("confirm", "y", "hand over", "hand over to who was asked", "Work", READING, verb="confirm", rank=2),
-    _act(
-        "end_consult", "x", "end talk", "end the talk, its owner keeps it", "Work", READING, verb="end_consult", rank=3
-    ),
+    _act("end_consult", "x", "end talk", "end the talk about it", "Work", READING, verb="end_consult", rank=3),
     _act("merge", "m", "merge", "merge with another case", "Work", READING, verb="merge", rank=14),
-    _act("unmerge", "U", "un-merge", "take a merged case out again", "Work", READING, verb="unmerge", rank=36),
-    _act("split", "S", "split", "split at the message under the cursor", "Work", ("thread",), verb="split", rank=37),
+    _act("unmerge", "U", "un-merge", "take a merged case out", "Work", READING, verb="unmerge", rank=36),
+    _act("split", "S", "split", "split at this message", "Work", ("thread",), verb="split", rank=37),
     _act("observe", "v", "follow", "follow, or no longer", "Work", READING, verb="observe", rank=38),
     _act("prioritize", "P", "priority", "priority, 1 to 9", "Work", READING, verb="prioritize", rank=39),
     _act("channel", "c", "channel", "answer by another channel", "Work", DESK, typing="f9", verb="reply", rank=12),
