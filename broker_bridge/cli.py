@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   broker-bridge check --config ~/shop/bridge.toml
   broker-bridge run --config ~/shop/bridge.toml
   broker-bridge agent add maya --name "Maya Lindqvist" --queue support
+  broker-bridge queue set support --needs "swedish 3" --mode in_order
   broker-bridge dead list
   broker-bridge decode email letter.eml | python3 -m json.tool
 
@@ -32,7 +33,21 @@ AGENT_EXAMPLES = """examples:
       makes a key pair and prints the one line that Maya gives to `agent-tui login`
   broker-bridge agent add maya --name "Maya Lindqvist" --key UAB…
       Maya made the pair herself (`agent-tui login --server … --agent maya`): nothing secret is printed
-  broker-bridge agent add olga --role supervisor --capacity 3"""
+  broker-bridge agent add olga --role supervisor --units 60
+  broker-bridge agent set ole --skill "fees 3" --skill "swedish 4" --units 120 --queue support
+      what is not named stays; --queue '' is every queue, --skill '' is none"""
+
+QUEUE_EXAMPLES = """examples:
+  broker-bridge queue set support --needs "swedish 3, fees" --mode in_order --order "maya, ole"
+  broker-bridge queue set support --hours week.toml --holidays se.ics
+      week.toml: zone = "Europe/Stockholm" and days as mon-fri = "08:00-12:00, 13:00-18:00"
+  broker-bridge queue set support --overflow "60 widen 1" --overflow "120 queue sales" --overflow "300 alarm Long line"
+  broker-bridge queue set support --target "first_reply=15m next_reply=1h resolution=4h" --target "priority=1 first_reply=5m"
+  broker-bridge queue set support --disposition solved --disposition "sold: order number, amount" --wrap-up timed
+  broker-bridge queue add returns --from returns.toml
+      a block [[queue]] of a file, as `queue show` prints one
+
+A change holds until the queue's block in bridge.toml changes. Holidays given here are read now, once; the file's are renewed."""
 
 
 class _Version(argparse.Action):
@@ -81,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     for one in (run, check, audit):
         _add_config(one)
     _agent_commands(commands)
+    _queue_commands(commands)
     _dead_commands(commands)
     decode = _command(commands, "decode", "decode", "what the bridge makes of files from outside, as JSON lines")
     decode.add_argument("kind", metavar="KIND", help="a channel kind, as email")
@@ -107,17 +123,75 @@ def _agent_commands(commands: Any) -> None:
     deeds = agent.add_subparsers(dest="deed", metavar="DEED", required=True)
     add = _command(deeds, "add", "agents", "let an agent in, or change what is known of them", epilog=AGENT_EXAMPLES)
     add.add_argument("agent", metavar="NAME", help="short name: letters, digits, - and _")
-    add.add_argument("--name", dest="full_name", default="", metavar="TEXT", help="as customers see it")
-    add.add_argument("--role", choices=("agent", "supervisor", "admin"), default="agent")
-    add.add_argument("--queue", action="append", default=[], metavar="Q", help="may be repeated; none: every queue")
-    add.add_argument("--capacity", type=_positive, default=6, metavar="N", help="conversations at once (6)")
-    add.add_argument("--key", metavar="U…", help="the public key of a pair that the agent made")
+    change = _command(deeds, "set", "agents", "change what is known of an agent", epilog=AGENT_EXAMPLES)
+    change.add_argument("agent", metavar="NAME")
+    for one in (add, change):
+        one.add_argument("--name", dest="full_name", default="", metavar="TEXT", help="as customers see it")
+        one.add_argument("--role", choices=("agent", "supervisor", "admin"))
+        one.add_argument("--queue", action="append", metavar="Q", help="may be repeated; none: every queue")
+        one.add_argument("--skill", action="append", metavar="'SKILL LEVEL'", help="level 1 to 5; may be repeated")
+        one.add_argument("--units", type=_positive, metavar="N", help="what they carry at once (100; a chat is 20)")
+        # Of before there were units; still understood.
+        one.add_argument("--capacity", type=_positive, metavar="N", help=argparse.SUPPRESS)
+        one.add_argument("--key", metavar="U…", help="the public key of a pair that the agent made")
     listed = _command(deeds, "list", "agents", "who may sign in")
     listed.add_argument("--json", action="store_true", help="one JSON line an agent")
+    show = _command(deeds, "show", "agents", "one agent, as a block of bridge.toml")
+    show.add_argument("--json", action="store_true", help="as JSON")
     remove = _command(deeds, "remove", "agents", "let an agent out at once")
-    remove.add_argument("agent", metavar="NAME")
-    for one in (add, listed, remove):
+    for one in (show, remove):
+        one.add_argument("agent", metavar="NAME")
+    for one in (add, change, listed, show, remove):
         _add_config(one)
+
+
+def _queue_commands(commands: Any) -> None:
+    queue = _command(commands, "queue", "queues", "define queues and how they work", epilog=QUEUE_EXAMPLES)
+    deeds = queue.add_subparsers(dest="deed", metavar="DEED", required=True)
+    add = _command(deeds, "add", "queues", "define a new queue", epilog=QUEUE_EXAMPLES)
+    change = _command(deeds, "set", "queues", "change how a queue works", epilog=QUEUE_EXAMPLES)
+    for one in (add, change):
+        one.add_argument("queue", metavar="NAME", help="letters, digits, - and _")
+        _queue_options(one)
+    listed = _command(deeds, "list", "queues", "the queues in force")
+    listed.add_argument("--json", action="store_true", help="one JSON line a queue")
+    show = _command(deeds, "show", "queues", "one queue, as a block of bridge.toml")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    remove = _command(deeds, "remove", "queues", "take away a queue that nothing waits in")
+    for one in (show, remove):
+        one.add_argument("queue", metavar="NAME")
+    for one in (add, change, listed, show, remove):
+        _add_config(one)
+
+
+def _queue_options(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--from", dest="source", metavar="FILE.toml", help="a block [[queue]]; other options come on top")
+    one.add_argument("--title", metavar="TEXT", help="for people")
+    one.add_argument("--priority", type=int, metavar="N", help="1 (first) to 9")
+    one.add_argument("--mode", metavar="MODE", help="evenly, in_order or everybody")
+    one.add_argument("--order", metavar="AGENTS", help="for in_order, parted by commas")
+    one.add_argument("--needs", metavar="SKILLS", help="as 'swedish 3, fees'")
+    one.add_argument("--hours", metavar="FILE.toml", help="zone and days")
+    one.add_argument("--always-open", action="store_true", help="no hours at all")
+    one.add_argument("--holidays", action="append", metavar="FILE.ics", help="may be repeated")
+    one.add_argument("--overflow", action="append", metavar="STEP", help="'60 widen 1'; may be repeated; '' for none")
+    one.add_argument("--affinity", dest="affinity_s", type=int, metavar="S", help="wait for who knows the customer")
+    one.add_argument("--responsible-first", action=argparse.BooleanOptionalAction, help="before who was last")
+    one.add_argument("--offer", dest="offer_s", type=int, metavar="S", help="how long an offer rings")
+    one.add_argument("--auto-accept", metavar="KINDS", help="channel kinds whose offers the machine accepts")
+    one.add_argument("--target", action="append", metavar="TIMES", help="'first_reply=15m …'; may be repeated")
+    one.add_argument("--service-level", type=float, metavar="SHARE", help="of answers in time, 0 to 1")
+    one.add_argument(
+        "--pauses", metavar="WORDS", help="waiting, snoozed: when the clock of the resolution stands still"
+    )
+    one.add_argument("--warn-share", type=float, metavar="SHARE", help="of a target left when it is warned of")
+    one.add_argument("--wrap-up", metavar="MODE", help="none, optional, mandatory or timed")
+    one.add_argument("--wrap-up-time", dest="wrap_up_s", type=int, metavar="S", help="of timed")
+    one.add_argument(
+        "--disposition", action="append", metavar="'NAME: FIELDS'", help="may be repeated; '' for the desk's"
+    )
+    one.add_argument("--default-disposition", metavar="NAME", help="when nobody chooses")
+    one.add_argument("--away-reply", metavar="TEXT", help="told once to who writes out of hours")
 
 
 def _dead_commands(commands: Any) -> None:

@@ -1,8 +1,8 @@
-"""The way to a site that runs, for `agent`, `dead` and `audit`."""
+"""The way to a site that runs, for `agent`, `queue`, `dead` and `audit`."""
 
 from __future__ import annotations
 
-from broker_bridge.daemon.office import Office
+from broker_bridge.daemon.office import Office, Registry
 
 
 def office() -> Office:
@@ -12,3 +12,11 @@ def office() -> Office:
     # What goes wrong is said in one sentence at the end; the connection's own notices would bury it.
     log.setup("error")
     return admin
+
+
+def registry() -> Registry:
+    """`daemon/registry.py`, as `office`."""
+    from broker_bridge.daemon import log, registry
+
+    log.setup("error")
+    return registry

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 
 from broker_bridge.commands import exits
 from broker_bridge.daemon import config as configuration
-from broker_bridge.daemon import log
+from broker_bridge.daemon import log, policyfile
 from broker_bridge.daemon.checks import check
 from broker_bridge.daemon.config import Config
 
@@ -25,9 +26,20 @@ def execute(args: argparse.Namespace) -> int:
 
 
 async def _tell(config: Config, agents: dict[str, str]) -> set[str]:
-    print(f"ok     {config.path}", flush=True)
-    verdicts: set[str] = set()
+    verdicts = _tell_policy(config)
     async for finding in check(config, agents):
         verdicts.add(finding.verdict)
         print(f"{MARKS[finding.verdict]}  {finding.what}: {finding.sentence}", flush=True)
     return verdicts
+
+
+def _tell_policy(config: Config) -> set[str]:
+    """File and key of everything that is wrong with the policy; agents who are let in by command are not known here."""
+    laws = policyfile.laws(config, time.time_ns() // 1_000_000)
+    problems = policyfile.problems_of(config, laws)
+    wrong = [one for one in problems if not one.is_warning]
+    if not wrong:
+        print(f"{MARKS['ok']}  {config.path}", flush=True)
+    for one in problems:
+        print(f"{MARKS['note' if one.is_warning else 'misconfigured']}  {config.path}: {one}", flush=True)
+    return {"misconfigured"} if wrong else set()

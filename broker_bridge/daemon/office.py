@@ -5,11 +5,13 @@ Law: the command line decides nothing; it shows what it got. What it shows is fo
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
 from broker_bridge.contract.ids import AgentId, QueueId
+from broker_bridge.contract.policy import QueueRules, Skill
 from broker_bridge.daemon.config import Config
 
 
@@ -31,6 +33,44 @@ class NewAgent(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[QueueId, ...] = ()
     """Empty = every queue."""
     capacity: int = 6
+    """Conversations at once, where `units` is 0."""
+    units: int = 0
+    skills: tuple[Skill, ...] = ()
+
+
+class AgentWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What shall change about somebody who may sign in; None: stays."""
+
+    agent: AgentId
+    name: str | None = None
+    role: str | None = None
+    queues: tuple[QueueId, ...] | None = None
+    skills: tuple[str, ...] | None = None
+    """As `swedish 4`."""
+    units: int | None = None
+    public_key: str | None = None
+
+
+class QueueWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue that shall be, or be otherwise."""
+
+    queue: QueueId
+    words: dict[str, Any]
+    """As in a block `[[queue]]`; what is not named stays."""
+    folder: Path
+    """Calendar files are relative to it."""
+    is_new: bool
+    is_whole: bool = False
+    """What is not named takes its default instead."""
+
+
+class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue as it is in force."""
+
+    queue: QueueId
+    rules: QueueRules
+    is_of_file: bool
+    """A block of bridge.toml stands for it; a command may have changed it since."""
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +92,9 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int
     public_key: str
     is_online: bool = False
+    units: int = 0
+    """Cost units at once, whether given or reckoned from `capacity`."""
+    skills: tuple[Skill, ...] = ()
 
 
 class DeadLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,3 +165,18 @@ class Office(Protocol):
     async def dead_replay(self, config: Config, seq: int) -> None: ...
 
     async def audit(self, config: Config) -> list[LedgerLine]: ...
+
+
+class Registry(Protocol):
+    """`daemon/registry.py`: definitions by command, each checked with the whole policy before it becomes a fact. Raises as `Office`.
+
+    Functions that change something give warnings, one sentence each.
+    """
+
+    async def queue_list(self, config: Config) -> list[QueueLine]: ...
+
+    async def queue_set(self, config: Config, wish: QueueWish) -> list[str]: ...
+
+    async def queue_remove(self, config: Config, queue: QueueId) -> None: ...
+
+    async def agent_set(self, config: Config, wish: AgentWish) -> list[str]: ...

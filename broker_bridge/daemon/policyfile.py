@@ -39,6 +39,11 @@ from broker_bridge.daemon.sections import Agent, Desk, DispositionWords, Queue, 
 
 T = TypeVar("T")
 
+GONE = "gone"
+"""Source of what was in the file once: the same block, put back, counts as new."""
+BY_COMMAND = ("", GONE)
+"""Sources of what no file's block stands for."""
+
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 

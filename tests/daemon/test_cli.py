@@ -246,7 +246,6 @@ def test_with_a_public_key_nothing_secret_is_printed(lead: DeskOfTheLead, capsys
     ("rest", "said"),
     [
         (["ma.ya"], "short name"),
-        (["maya", "--queue", "suport"], "there is no queue 'suport'; did you mean 'support'?"),
         (["maya", "--key", "SUAGEHEIM"], "--key takes the public key"),
     ],
 )
