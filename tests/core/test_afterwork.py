@@ -263,6 +263,6 @@ def test_following_a_case_is_on_or_off() -> None:
     case = closed()
     _do(case, c.Observe, LENA)
     assert _do(case, c.Observe, LENA) == Facts()
-    assert case.state.observers == ("lena",)
+    assert list(case.state.observers) == ["lena"]
     _do(case, c.Observe, LENA, on=False)
-    assert case.state.observers == ()
+    assert not case.state.observers

@@ -85,8 +85,8 @@ def test_of_several_the_first_comes_first() -> None:
     case = _promised().add(f.TaskAdded(task="t", agent="maya", due_ms=LATER - 1))
     case.add(f.TaskAdded(task="u", agent="maya", due_ms=LATER + 1))
     case.now_ms = LATER * 2
-    kinds = [type(fact) for _ in range(3) for fact in fire(case)]
-    assert kinds == [f.TaskReminded, f.Warned, f.TaskReminded] and timers.first(case.state) is None
+    kinds = [type(fact).__name__ for _ in range(3) for fact in fire(case)]
+    assert kinds == ["TaskReminded", "Warned", "TaskReminded"] and timers.first(case.state) is None
 
 
 class TestWrapUp:
@@ -141,7 +141,7 @@ class TestSnooze:
 
     def test_the_customer_wakes_it_before(self) -> None:
         case = _asleep().add(received("2"))
-        assert case.state.snooze is None and timers.first(case.state) is None
+        assert (case.state.snooze, timers.first(case.state)) == (None, None)
 
     def test_without_a_time_only_the_customer_wakes_it(self) -> None:
         case = owned().add(f.Snoozed(agent="maya"))
@@ -151,7 +151,7 @@ class TestSnooze:
         case = at_work(owned(), RULED)
         case.add(f.Targeted(what="resolution", due_ms=case.now_ms + 600_000, from_ms=case.now_ms, work_s=600))
         case.do(c.Snooze(id="s", conversation=CASE, until_ms=LATER))
-        assert case.state.promises["resolution"].due_ms is None
+        assert case.state.promises["resolution"].left_s is not None
         case.now_ms = LATER
         fire(case)
         due_ms = case.state.promises["resolution"].due_ms
