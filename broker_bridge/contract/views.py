@@ -53,6 +53,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None while `wrap_up`: no time-out."""
     wrap_mode: str = ""
     """`optional`, `mandatory` or `timed`."""
+    wrap_since_ms: int | None = None
+    """When the case was closed and its wrap-up began."""
     consult_with: str = ""
     """Name of the colleague in the talk: the one who was asked, or for them the owner."""
     tasks: int = 0
@@ -458,7 +460,7 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     lines: tuple[WhyLine, ...] = ()
     who: tuple[WhyWho, ...] = ()
     skipped: tuple[tuple[str, int], ...] = ()
-    """(reason, how many agents)."""
+    """(reason, how many agents of the queue), those in `who` not counted."""
     is_live: bool = False
     """Reckoned now: it waits, and nobody has been chosen yet."""
     policy: str = ""

@@ -217,7 +217,8 @@ def _work(state: Conversation, actor: Actor, name_of: Callable[[str], str]) -> d
     if state.snooze is not None:
         found["snoozed_until_ms"] = state.snooze.until_ms
     if state.wrap is not None and state.wrap.agent == actor.agent:
-        found |= {"wrap_until_ms": state.wrap.until_ms, "wrap_mode": state.wrap.mode}
+        wrap = state.wrap
+        found |= {"wrap_until_ms": wrap.until_ms, "wrap_mode": wrap.mode, "wrap_since_ms": wrap.began_ms}
     if state.consult is not None:
         other = state.owner if state.consult.agent == actor.agent else state.consult.agent
         found["consult_with"] = name_of(other)
