@@ -61,6 +61,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Open follow-up tasks and call-backs of the case."""
     task_due_ms: int | None = None
     merged_into: ConversationId = ""
+    merged: tuple[tuple[ConversationId, str], ...] = ()
+    """(conversation, number) of cases that go on in this one."""
     suggestion: ConversationId = ""
     """A case that it may belong to: `merge` confirms."""
     is_observed: bool = False
@@ -77,6 +79,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_draft: bool = False
     transfer_to: str = ""
     """Name of the colleague who is asked to take it over."""
+    transfer_kind: str = ""
+    """`transfer` or `consult`, while somebody is asked."""
     verbs: tuple[str, ...] = ()
     last_ms: int = 0
 

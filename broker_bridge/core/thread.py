@@ -281,7 +281,7 @@ _EVENTS: Mapping[type[f.Fact], Callable[[Any, Named], str]] = {
     f.TaskDone: _task_done,
     f.TaskReminded: lambda fact, named: "a task is due",
     f.Merged: lambda fact, named: f"{named.agent(fact.agent)} merged it: it goes on in another case",
-    f.MergedFrom: lambda fact, named: f"{named.agent(fact.agent)} merged #{fact.number} in",
+    f.MergedFrom: lambda fact, named: f"{named.agent(fact.agent)}: #{fact.number} was merged in",
     f.Unmerged: lambda fact, named: f"{named.agent(fact.agent)} undid the merge",
     f.SplitOff: lambda fact, named: f"{named.agent(fact.agent)} split: later messages go on in #{fact.number}",
     f.SplitFrom: lambda fact, named: f"split from #{fact.number}",
@@ -314,7 +314,8 @@ def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item
         return None
     item = _event(entry, seq, place, text, getattr(fact, "agent", "") or "", named)
     until_ms = getattr(fact, "until_ms", None) if isinstance(fact, f.Snoozed) else getattr(fact, "due_ms", None)
-    return msgspec.structs.replace(item, until_ms=until_ms) if until_ms is not None else item
+    case = fact.number if isinstance(fact, f.MergedFrom) else ""
+    return msgspec.structs.replace(item, until_ms=until_ms, case=case) if until_ms is not None or case else item
 
 
 _IN_WORK = frozenset({delivery.QUEUED, delivery.SENDING})

@@ -189,6 +189,7 @@ def row(
         text_by=by,
         delivery=last_delivery(state),
         transfer_to=name_of(state.offer.agent) if state.offer and state.offer.is_transfer else "",
+        transfer_kind=_offer_kind(state.offer) if state.offer and state.offer.is_transfer else "",
         verbs=verbs(state, actor),
         last_ms=state.last_ms,
     )
@@ -227,6 +228,8 @@ def _work(state: Conversation, actor: Actor, name_of: Callable[[str], str]) -> d
         found |= {"tasks": len(state.tasks), "task_due_ms": min(dues, default=None)}
     if state.merged_into or state.suggestion:
         found |= {"merged_into": state.merged_into, "suggestion": state.suggestion}
+    if state.merged:
+        found["merged"] = tuple((name, one.number) for name, one in state.merged.items())
     if actor.agent in state.observers:
         found["is_observed"] = True
     return found
