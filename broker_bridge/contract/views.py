@@ -240,6 +240,7 @@ class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Back at, or end of the wrap-up."""
     next_state: str = ""
     """Taken once the work in hand is done."""
+    next_reason: str = ""
     load: int = 0
     """Cost units taken."""
     capacity: int = 0

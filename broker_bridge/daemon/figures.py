@@ -202,6 +202,7 @@ class Figures:
             since_ms=presence.since_ms,
             until_ms=self._wrap_until(wrap) if is_wrapping else presence.until_ms,
             next_state=presence.next_state,
+            next_reason=presence.next_reason,
             load=self._floor.load(name),
             capacity=enrolled.room,
             loads=self._loads(name, enrolled.room),

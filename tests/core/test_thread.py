@@ -163,7 +163,7 @@ def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
         (f.TaskDone(task="t", agent="maya", is_dropped=True), "Maya: task dropped"),
         (f.TaskReminded(task="t", due_ms=9), "a task is due"),
         (f.Merged(into="case-2", agent="maya"), "Maya merged it: it goes on in another case"),
-        (f.MergedFrom(conversation="case-2", agent="maya", number="K7Q2M"), "Maya merged #K7Q2M in"),
+        (f.MergedFrom(conversation="case-2", agent="maya", number="K7Q2M"), "Maya: #K7Q2M was merged in"),
         (f.Unmerged(conversation="case-2", agent="maya"), "Maya undid the merge"),
         (
             f.SplitOff(into="case-2", agent="maya", number="K7Q2M", from_seq=9),
