@@ -145,7 +145,7 @@ class Floor:
         self.rings.set(one.id, one.offer.until_ms if one.offer is not None else None)
         self.timers.set(one.id, one.timer.due_ms if one.timer is not None else None)
         if one.status == QUEUED and one.offer is None:
-            self.line.put(self._waiting(one), overflow_ms=self._overflow_ms(one))
+            self._line_up(self._waiting(one), self._overflow_ms(one))
         elif one.status in (QUEUED, OWNED):
             self.line.serve(one.id, one.customer)
         else:
@@ -154,6 +154,13 @@ class Floor:
             self._known[one.id] = one
         else:
             self._known.pop(one.id, None)
+
+    def _line_up(self, waiting: Waiting, overflow_ms: int | None) -> None:
+        before = self.line.get(waiting.conversation)
+        self.line.put(waiting, overflow_ms=overflow_ms)
+        if before is not None and before.group != waiting.group:
+            # What it was held back for concerned others: who let it pass there is not asked here.
+            self.line.held(waiting.conversation, 0)
 
     def _waiting(self, one: Standing) -> Waiting:
         policy = self._rulebook.policy

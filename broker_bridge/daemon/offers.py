@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.ids import AgentId
+from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.contract.policy import QueueRules, Why
 from broker_bridge.core import hours
 from broker_bridge.core.customer import Customer
 from broker_bridge.core.routing.index import Request
+from broker_bridge.core.seating import READY
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.core.waiting import Waiting
 from broker_bridge.daemon.floor import Floor
@@ -65,6 +66,8 @@ class Offers:
         self._offers_at_all = offers_at_all
         self._now_ms = now_ms
         self._policies: dict[str, Any] = {}
+        self._awaited: dict[AgentId, dict[ConversationId, Request]] = {}
+        """Who knows a customer and is waited for, and for what."""
         self.is_hindered = False
         """The broker did not take an offer of the last round."""
         self.made = 0
@@ -75,6 +78,7 @@ class Offers:
         if not self._offers_at_all or not len(self._floor.line):
             return
         now_ms = self._now_ms()
+        self._go_on()
         turn = self._floor.line.turn(now_ms)
         async with asyncio.TaskGroup() as crew:
             for _ in range(MOST_A_ROUND):
@@ -97,6 +101,8 @@ class Offers:
         request, wait_ms = self.request(state, waiting, rules, now_ms)
         if wait_ms:
             self._floor.line.held(waiting.conversation, wait_ms)
+            for agent in request.prefer:
+                self._awaited.setdefault(agent, {})[waiting.conversation] = request
             return
         asked = self._choose(request)
         if not asked:
@@ -132,6 +138,21 @@ class Offers:
         if is_early and any(self._is_coming(one, waiting) for one in prefer):
             return request, until_ms
         return request, 0
+
+    def _go_on(self) -> None:
+        """What waited for somebody who has time now is held back no more. Costs as much as there are such agents."""
+        for agent in list(self._awaited):
+            sitting = self._floor.index.sitting(agent)
+            if sitting is not None and (sitting.state != READY or sitting.free <= 0):
+                continue
+            cases = self._awaited[agent]
+            for conversation, request in list(cases.items()):
+                if sitting is not None and not self._floor.index.is_fit(agent, request) and conversation in self._floor.line:
+                    continue
+                self._floor.line.held(conversation, 0)
+                del cases[conversation]
+            if not cases:
+                del self._awaited[agent]
 
     def _is_coming(self, agent: AgentId, waiting: Waiting) -> bool:
         sitting = self._floor.index.sitting(agent)

@@ -118,6 +118,7 @@ class Bucket:
         return self._set(key, value)
 
     async def put(self, key: str, value: bytes) -> int:
+        await self._wait()
         return self._set(key, value)
 
     async def delete(self, key: str, revision: int | None = None) -> None:
