@@ -82,7 +82,7 @@ def _line(step: Step, now_ms: int) -> WhyLine:
         mark, tone = "late", "late"
     elif step.due_ms is not None and step.warn_ms is not None and step.warn_ms <= now_ms:
         mark, tone = "due soon", "near"
-    return WhyLine(at_ms=step.at_ms, word=step.word, text=step.text[:MOST_TEXT], mark=mark, tone=tone)
+    return WhyLine(at_ms=step.at_ms, word=step.word, text=f"{step.text}{step.tail}"[:MOST_TEXT], mark=mark, tone=tone)
 
 
 def _bounded(lines: list[WhyLine]) -> tuple[WhyLine, ...]:

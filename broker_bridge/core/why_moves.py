@@ -40,7 +40,7 @@ def _offered(fact: f.Offered, steps: Steps, state: Conversation) -> None:
     whom = joined([setting.who(one) for one in (fact.agent, *fact.also)[:4]])
     more = len(fact.also) - 3
     whom += f" and {more} more" if more > 0 else ""
-    seconds = max(0, fact.until_ms - steps.at_ms) // 1000
+    seconds = round(max(0, fact.until_ms - steps.at_ms) / 1000)
     if fact.is_transfer:
         what = "asked for a talk" if fact.is_consult else "asked to take it over"
         text = f"{whom} {'are' if whom == 'you' else 'is'} {what}, for {lasting(seconds)}"

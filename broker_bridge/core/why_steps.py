@@ -62,7 +62,7 @@ class Steps:
     def end_ring(self, mark: str, tone: str) -> None:
         """Say beside the offer how it ended, and after how long."""
         if self.ringing is not None:
-            self.ringing.mark = f"{mark} after {lasting((self.at_ms - self.ringing.at_ms) // 1000)}"
+            self.ringing.mark = f"{mark} after {lasting(round((self.at_ms - self.ringing.at_ms) / 1000))}"
             self.ringing.tone = tone
         self.ringing = None
 
@@ -134,10 +134,10 @@ def _queued(fact: f.Queued, steps: Steps, state: Conversation) -> None:
     title = steps.setting.queue(fact.queue)
     steps.told.reason = "" if fact.reason in ("transferred", "the customer wrote again", "split") else fact.reason
     asks = f", asks for {needs_in_words(fact.skills)}" if fact.skills and f.Transferred in steps.kinds else ""
-    why = f": {steps.told.reason}" if steps.told.reason else ""
     back = "back to " if steps.told.reason and fact.queue == state.queue else "→ "
     tone = "near" if steps.told.reason else ""
-    step = steps.add("queue", f"{back}{title}{asks}{why}", "", tone)
+    step = steps.add("queue", f"{back}{title}{asks}", "", tone)
+    step.tail = f": {steps.told.reason}" if steps.told.reason else ""
     steps.decided("queued", steps.by)
     steps.told.queue_step = step
     if steps.ringing is not None:
@@ -183,7 +183,9 @@ def _prioritized(fact: f.Prioritized, steps: Steps, state: Conversation) -> None
 
 def _snoozed(fact: f.Snoozed, steps: Steps, state: Conversation) -> None:
     until = (
-        f"for {lasting((fact.until_ms - steps.at_ms) // 1000)}" if fact.until_ms is not None else "until they answer"
+        f"for {lasting(round((fact.until_ms - steps.at_ms) / 1000))}"
+        if fact.until_ms is not None
+        else "until they answer"
     )
     steps.add("snoozed", f"sleeps with {steps.setting.who(fact.agent)} {until}")
 

@@ -68,6 +68,8 @@ class Step:
     text: str
     mark: str = ""
     tone: str = ""
+    tail: str = ""
+    """Said after whatever is still added to the text."""
     due_ms: int | None = None
     """Of a target whose clock runs."""
     warn_ms: int | None = None

@@ -15,7 +15,7 @@ import msgspec
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import views as v
-from broker_bridge.contract.ids import AgentId
+from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import joins
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor
@@ -34,6 +34,7 @@ from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.staff import Staff
+from broker_bridge.daemon.todo import Todo
 from broker_bridge.daemon.wire import BusError
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class Desk:
         home: Home,
         drafts: Drafts,
         files: Files,
+        todo: Todo,
+        why: Callable[[ConversationId, Actor], Awaitable[v.WhyView]],
         audit: Audit,
         tell: Tell,
         move_home: Callable[[AgentId], Awaitable[None]],
@@ -86,6 +89,8 @@ class Desk:
         self._home = home
         self._drafts = drafts
         self._files = files
+        self._todo = todo
+        self._why = why
         self._audit = audit
         self._tell = tell
         self._move_home = move_home
@@ -299,6 +304,23 @@ class Desk:
     async def directory(self, request: c.Directory, actor: Actor) -> Answer:
         return self._reading.figures.directory(actor)
 
+    async def why(self, request: c.WhyOf, actor: Actor) -> Answer:
+        state = self._reading.state(request.conversation)
+        if not rules.may_read(state, actor):
+            return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
+        await self._read(state, actor)
+        return await self._why(request.conversation, actor)
+
+    async def handover(self, request: c.Handover, actor: Actor) -> Answer:
+        state = self._reading.state(request.conversation)
+        if not rules.may_read(state, actor):
+            return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
+        await self._read(state, actor)
+        return await self._todo.handover(request.conversation, actor)
+
+    async def tasks(self, request: c.Tasks, actor: Actor) -> Answer:
+        return self._todo.tasks(request, actor)
+
     async def message(self, request: c.Message, actor: Actor) -> Answer:
         """A page of the whole text, or of the raw source (bytes that are no UTF-8 shown as �)."""
         state = self._reading.state(request.conversation)
@@ -467,5 +489,8 @@ _question.register(c.Rows)(lambda request, desk, actor: desk.rows(request, actor
 _question.register(c.Search)(lambda request, desk, actor: desk.search(request, actor))
 _question.register(c.ProfileOf)(lambda request, desk, actor: desk.profile(request, actor))
 _question.register(c.Directory)(lambda request, desk, actor: desk.directory(request, actor))
+_question.register(c.WhyOf)(lambda request, desk, actor: desk.why(request, actor))
+_question.register(c.Handover)(lambda request, desk, actor: desk.handover(request, actor))
+_question.register(c.Tasks)(lambda request, desk, actor: desk.tasks(request, actor))
 _question.register(c.Message)(lambda request, desk, actor: desk.message(request, actor))
 _question.register(c.FilePart)(lambda request, desk, actor: desk.file(request, actor))

@@ -48,7 +48,9 @@ from broker_bridge.daemon.signals import Signals
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, States
 from broker_bridge.daemon.timekeeper import Timekeeper
+from broker_bridge.daemon.todo import Todo
 from broker_bridge.daemon.verbs import Verbs
+from broker_bridge.daemon.whys import Whys
 from broker_bridge.daemon.wire import BusError, Unknown
 
 log = logging.getLogger(__name__)
@@ -160,6 +162,7 @@ class Parts:
             house=self.house,
             now_ms=out.now_ms,
         )
+        self.todo = Todo(model=self.model, reading=self.reading, staff=self.staff, drafts=self.drafts)
         self.desk = Desk(
             acting=self.acting,
             shifts=self.shifts,
@@ -171,6 +174,8 @@ class Parts:
             home=self.home,
             drafts=self.drafts,
             files=self.files,
+            todo=self.todo,
+            why=lambda conversation, actor: self.whys.of(conversation, actor),
             audit=self.audit,
             tell=self.bus.tell,
             move_home=self._move_home,
@@ -240,6 +245,16 @@ class Parts:
             is_leader=lambda: self.router.is_leader,
             offers_at_all=self.terms.offers_at_all,
             now_ms=out.now_ms,
+        )
+        self.whys = Whys(
+            out,
+            states=self.states,
+            staff=self.staff,
+            rulebook=self.rulebook,
+            floor=self.floor,
+            offers=self.offers,
+            reading=self.reading,
+            offers_at_all=self.terms.offers_at_all,
         )
         timekeeper = Timekeeper(
             pen=self.pen,
