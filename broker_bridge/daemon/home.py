@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import views as v
+from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import conversation as conv
+from broker_bridge.core import notices
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor
+from broker_bridge.core.notices import Addressed
 from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.follower import News
@@ -35,6 +38,8 @@ MOST_ROWS = 500
 """Rows of the queue that a feed carries; the rest is paged."""
 MOST_ITEMS = 200
 """Of one thread in one round; what the read model gives at once."""
+MOST_NOTICES = 50
+"""Of one agent that wait to be told: who was flooded looks at the rows."""
 GONE_AFTER_S = 90.0
 """A terminal that says nothing for this long has no feed any more."""
 
@@ -59,6 +64,8 @@ class Feed:
     """The whole set of rows has not been sent yet."""
     is_counted: bool = True
     """Counts or the agent's own figures changed."""
+    notices: list[v.Notice] = field(default_factory=list)
+    """To be told with the next message, once."""
     told_at: float = -math.inf
     """When its last message left, on the home's clock."""
 
@@ -81,7 +88,9 @@ class Home:
         now_ms: Callable[[], int],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        told: Callable[[Entry, Conversation], tuple[Addressed, ...]] = lambda entry, state: (),
     ) -> None:
+        """`told`: the notices of an entry, with the state of its case after it."""
         self._reading = reading
         self._attention = attention
         self._actor = actor
@@ -90,6 +99,7 @@ class Home:
         self._now_ms = now_ms
         self._clock = clock
         self._sleep = sleep
+        self._told = told
         self.feeds: dict[AgentId, Feed] = {}
         self._known_by: defaultdict[ConversationId, set[AgentId]] = defaultdict(set)
         self._watched_by: defaultdict[ConversationId, set[AgentId]] = defaultdict(set)
@@ -129,9 +139,25 @@ class Home:
         for one in news:
             if one.kind == CONV:
                 self.touch(one.name)
+                self._notify(one)
             elif one.kind == AGENT:
                 for feed in self.feeds.values():
                     feed.is_counted = True
+
+    def _notify(self, news: News) -> None:
+        """Keep the notices of an entry for those who are at home here."""
+        addressed = self._told(news.entry, news.cell.state)
+        if not addressed:
+            return
+        by = news.entry.by.removeprefix("agent:")
+        for feed in self.feeds.values():
+            actor = self._actor(feed.agent)
+            if actor is None or len(feed.notices) >= MOST_NOTICES:
+                continue
+            mine = notices.for_agent(addressed, feed.agent, is_supervisor=actor.is_supervisor, by=by)
+            if mine:
+                feed.notices.extend(mine)
+                feed.is_counted = True
 
     def touch(self, conversation: ConversationId) -> None:
         """What is shown of a conversation changed."""
@@ -311,6 +337,9 @@ class Home:
         for place, chunk in enumerate(chunks):
             is_last = place == len(chunks) - 1
             feed.n += 1
+            told: tuple[v.Notice, ...] = ()
+            if is_last:
+                told, feed.notices = tuple(feed.notices), []
             message = v.Feed(
                 epoch=feed.epoch,
                 n=feed.n,
@@ -321,6 +350,7 @@ class Home:
                 gone=gone if place == 0 else (),
                 counts=self._reading.figures.counts(actor) if is_last else None,
                 me=self._reading.figures.me(actor) if is_last else None,
+                notices=told,
             )
             await self._tell(subjects.view(feed.agent, "desk"), codec.encode(message))
 

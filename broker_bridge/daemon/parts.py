@@ -15,7 +15,7 @@ from typing import Any
 from broker_bridge.contract import codec
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.ids import AgentId
-from broker_bridge.core import whereabouts
+from broker_bridge.core import notices, whereabouts
 from broker_bridge.core.actor import House, Place
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
@@ -150,6 +150,7 @@ class Parts:
             now_ms=out.now_ms,
             clock=out.clock,
             sleep=out.sleep,
+            told=lambda entry, state: notices.told(entry, state, self.staff.name_of, self.rulebook.policy),
         )
         self.acting = Acting(
             writer=self.writer,
