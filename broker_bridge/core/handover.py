@@ -80,7 +80,10 @@ def _to_agent(
         by=actor.agent,
         units=units,
     )
-    return Facts(facts=(passed, offer), gives=places(state, house, wish.to_agent))
+    # Who was asked before is asked no more: an offer does not vanish without a word.
+    asked = state.offer
+    over = (f.OfferEnded(agent=asked.agent, reason="withdrawn"),) if asked is not None else ()
+    return Facts(facts=(passed, *over, offer), gives=places(state, house, wish.to_agent))
 
 
 def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -> c.Refusal | None:

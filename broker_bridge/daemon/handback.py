@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
+from broker_bridge.core import targets
 from broker_bridge.core.seating import label
 from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
@@ -38,9 +39,11 @@ class Handback:
         floor: Floor,
         rulebook: Rulebook,
         shifts: Shifts,
+        now_ms: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
         """`clock`: monotonic seconds."""
+        self._now_ms = now_ms
         self._staff = staff
         self._floor = floor
         self._rulebook = rulebook
@@ -113,10 +116,11 @@ class Handback:
         is_unanswered = state.waiting_since_ms is not None or not is_here
         if state.status != OWNED or state.owner != agent or not is_unanswered:
             return ()
+        woken = targets.on_wake(state, self._rulebook.policy, self._now_ms()) if state.snooze is not None else ()
         talk = state.consult.agent if state.consult is not None else ""
         if talk and self._staff.presence(talk).state not in GONE:
-            return (f.Accepted(agent=talk, epoch=state.epoch + 1),)
-        return (f.Queued(queue=state.queue, reason=self._reason(agent, is_here), skills=state.skills),)
+            return (f.Accepted(agent=talk, epoch=state.epoch + 1), *woken)
+        return (f.Queued(queue=state.queue, reason=self._reason(agent, is_here), skills=state.skills), *woken)
 
     def _reason(self, agent: AgentId, is_here: bool) -> str:
         name = self._staff.name_of(agent)

@@ -20,6 +20,7 @@ from broker_bridge.core.actor import House, Place
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.acting import Acting
+from broker_bridge.daemon.alerts import Alerts
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.clerk import Clerk
@@ -141,6 +142,16 @@ class Parts:
             is_up=self.is_up,
             now_ms=out.now_ms,
         )
+        self.alerts = Alerts(
+            model=self.model,
+            reading=self.reading,
+            staff=self.staff,
+            floor=self.floor,
+            rulebook=self.rulebook,
+            now_ms=out.now_ms,
+            jump_ms=out.jump_ms,
+        )
+        self.reading.figures.alerts = self.alerts.of
         self.home = Home(
             reading=self.reading,
             attention=self.attention,
@@ -266,7 +277,12 @@ class Parts:
             now_ms=out.now_ms,
         )
         handback = Handback(
-            staff=self.staff, floor=self.floor, rulebook=self.rulebook, shifts=self.shifts, clock=out.clock
+            staff=self.staff,
+            floor=self.floor,
+            rulebook=self.rulebook,
+            shifts=self.shifts,
+            now_ms=out.now_ms,
+            clock=out.clock,
         )
         return Router(
             pen=self.pen,
@@ -290,6 +306,7 @@ class Parts:
             Member(name="staff", load=self.staff.load, noticed=self.staff.noticed),
             Member(name="rulebook", load=self.rulebook.load, noticed=self.rulebook.noticed),
             Member(name="floor", load=lambda: self.floor.load_all(self.model, self.states), noticed=self.floor.noticed),
+            Member(name="alerts", load=self.alerts.load, noticed=self.alerts.noticed),
             Member(name="dispatch", noticed=self.dispatch.noticed, run=self.dispatch.run),
             Member(name="router", noticed=self.router.noticed, run=self.router.run),
             Member(name="home", noticed=self.home.noticed, run=self.home.run),
