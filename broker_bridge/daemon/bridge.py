@@ -106,6 +106,7 @@ class Bridge:
             model=self.model,
             mint=ids.Mint(randomness.randbelow(1 << 20), randomness.randbelow(1 << 40)),
             now_ms=self.clock.now_ms,
+            jump_ms=lambda: self.clock.jump_ms,
             clock=time.monotonic,
             sleep=asyncio.sleep,
             random=random.random,

@@ -65,6 +65,8 @@ class Figures:
         self._floor = floor
         self._now_ms = now_ms
         self._known: dict[tuple[str, tuple[str, ...]], tuple[int, Any]] = {}
+        self.alerts: Callable[[Actor], tuple[v.Alert, ...]] = lambda actor: ()
+        """What a supervisor should look at; set once whoever reckons it is there."""
 
     def counts(self, actor: Actor) -> v.Counts:
         """The agent's own figures, and those of the house as they were at most a second ago."""
@@ -169,6 +171,7 @@ class Figures:
             queues=self.queue_levels(),
             handled=self._model.count("status = 'closed' AND closed_ms > ?", (now_ms - DAY_MS,)),
             handle_time_s=handled[len(handled) // 2][0] // 1000 if handled else None,
+            notices=self.alerts(actor),
             skills=self.skills(),
             upto=self._model.position,
         )

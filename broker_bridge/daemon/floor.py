@@ -255,6 +255,10 @@ class Floor:
         """A case as it waits in its queue, for the questions about a decision."""
         return self._waiting(standing(state))
 
+    def queued_after_steps(self) -> list[Standing]:
+        """Cases that wait although overflow steps were taken."""
+        return [one for one in self._known.values() if one.status == QUEUED and one.steps]
+
     def mend(self, now_ms: int) -> None:
         """Offers that a clock made which was put back since are over: their end would be hours ahead."""
         for one in self._known.values():

@@ -43,6 +43,8 @@ class Outside:
     sleep: Callable[[float], Awaitable[None]]
     random: Callable[[], float]
     """0 <= x < 1."""
+    jump_ms: Callable[[], int] = lambda: 0
+    """How far the machine's clock is ahead of `now_ms` (behind, if negative) because it jumped; 0 = all is well."""
     count: Callable[[str], None] = lambda what: None
     """Told of what went wrong and was borne, in the words of the log."""
 
