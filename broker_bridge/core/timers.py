@@ -53,7 +53,8 @@ def first(state: Conversation) -> Timer | None:
             for what, promise in state.promises.items()
             if promise.warn_ms is not None and promise.due_ms is not None and not promise.is_warned
         )
-    return min(found, default=None)
+    # What was promised, changed, and promised again as before was fired already: it must not stand in the way of the next.
+    return min((one for one in found if one.command(state) not in state.commands), default=None)
 
 
 def fire(

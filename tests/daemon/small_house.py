@@ -194,6 +194,8 @@ class Small:
     boot: str = "boot"
     now_ms: int = NOW_MS
     """The wall, for all that is decided."""
+    wall: Callable[[], int] | None = None
+    """Used instead."""
     clock_s: float = 0.0
     """Monotonic: for silence."""
     rules: Mapping[str, QueueRules] = field(default_factory=lambda: {"orders": QueueRules(title="Orders")})
@@ -255,7 +257,7 @@ class Small:
         )
 
     def now(self) -> int:
-        return self.now_ms
+        return self.wall() if self.wall is not None else self.now_ms
 
     def later(self, seconds: float) -> None:
         """Time passes, by every clock."""

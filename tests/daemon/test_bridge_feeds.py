@@ -25,8 +25,8 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     made = Site(tmp_path_factory.mktemp("site"))
     made.configure(offer_timeout_s=600)
     await made.start()
-    await made.enroll("maya", capacity=1000, queues=("support",))
-    await made.enroll("omar", capacity=1000)
+    await made.enroll("maya", capacity=500, queues=("support",))
+    await made.enroll("omar", capacity=500)
     await made.enroll("olga", role="supervisor")
     yield made
     made.kill()
