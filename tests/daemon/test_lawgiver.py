@@ -115,6 +115,11 @@ async def _ended(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task])
 
 
+def waits(law: Lawgiver) -> bool:
+    """It has read the changed file, and would write if it led."""
+    return law._owes and law._laws is not None and law._laws.queues["support"].needs[0].name == "fees"
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "bridge.toml"
@@ -151,7 +156,7 @@ async def test_a_changed_block_is_written_alone_and_by_the_leader_only(bus: Bus,
     async with opened(bus, path, WHOLE, leads=False) as house:
         await until(lambda: house.states.cell(AGENT, "maya").state.is_active)
         house.write(WHOLE.replace("swedish 2", "fees 1"))
-        await until(lambda: house.law._owes and house.law._laws.queues["support"].needs[0].name == "fees")  # type: ignore[union-attr]
+        await until(lambda: waits(house.law))
         assert len(await house.log(QUEUE, "support")) == 1
         house.leads = True
         await house.needs("support", Skill(name="fees"))
