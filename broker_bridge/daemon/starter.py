@@ -40,17 +40,53 @@ host = "127.0.0.1"              # web chat, webhooks, health and metrics; put a 
 port = 8480                     # 0: a free one
 # public_url = "https://chat.example"
 
+# What stands in [desk], [[queue]] and [[agent]] counts as soon as the file is saved (or at SIGHUP); the rest at the next start.
+# If it is wrong, the last good policy stays in force, and `check` and the supervisors' alerts say what and where.
 [desk]
-# What a case is closed as; the first is the usual one.
+# What a case is closed as; the first is the usual one. With fields: { name = "sold", fields = ["order number"] }
 dispositions = ["solved", "answered", "passed on", "no answer needed", "spam"]
 offer_timeout_s = 20            # how long an offer rings before the next agent is asked
 silent_grace_s = 300            # when unanswered work of a vanished terminal goes back to its queue; 0: never
+# offers = true                 # false: agents take from the queue themselves
+# reasons = ["break", "lunch", "training", "meeting"]   # of being away
+# skills = ["swedish", "fees"]  # every skill that there is
+# What a conversation takes of an agent, who carries 100; idle_counts: also while it waits for its customer
+# costs = { webchat = 20, email = { units = 10, idle_counts = false } }
 
 [[queue]]
 name = "support"                # letters, digits, - and _
 title = "Support"
 reply_within_s = 3600           # the target for an answer
-target = 0.8                    # the share of answers that should meet it
+service_level = 0.8             # the share of answers that should meet it
+# priority = 5                  # 1 (first) to 9
+# mode = "evenly"               # in_order (with order = ["maya", "ole"]), or everybody: all ring, the first accept wins
+# needs = ["swedish 3", "fees"] # skills with their least level, 1 to 5
+# hours = { zone = "Europe/Stockholm", mon-fri = "08:00-12:00, 13:00-18:00", sat = "10:00-14:00" }   # of offers, not of messages
+# holidays = ["se.ics"]         # iCalendar files beside this one
+# away_reply = "We are back at eight."   # told once to who writes out of hours
+# overflow = [{ after_s = 60, widen = 1 }, { after_s = 300, alarm = "Support waits" }, { after_s = 600, queue = "sales" }]
+# affinity_s = 30               # waits so long for who knows the customer; 0: not at all
+# responsible_first = true      # the customer's own colleague before who was last
+# offer_s = 20                  # instead of offer_timeout_s
+# auto_accept = ["webchat"]     # channel kinds whose offers the machine accepts
+# target = [{ priority = 1, first_reply = "5m", next_reply = "15m", resolution = "4h" }]   # in the queue's hours
+# pauses = ["waiting", "snoozed"]        # when the clock of the resolution stands still
+# warn_share = 0.25             # warns when that share of a target is left
+# wrap_up = "optional"          # none, optional, mandatory, or timed: the default after wrap_up_s
+# wrap_up_s = 60
+# default_disposition = "solved"
+
+# [[queue]]
+# name = "sales"
+
+# Agents are let in by `broker-bridge agent add`; what they know and carry may stand here
+# [[agent]]
+# id = "ole"
+# name = "Ole Nilsen"
+# role = "agent"                # supervisor, admin
+# queues = ["support", "sales"] # none: every queue
+# skills = ["swedish 4", "fees"]
+# units = 100
 
 [[channel]]
 name = "site-chat"
@@ -63,6 +99,7 @@ reply_within_s = 60
 title = "Chat with us"
 # origins = ["https://shop.example"]   # sites that may embed the widget
 # greeting = "Hello! How can we help?"
+
 [log]
 level = "info"                  # debug, info, warning, error
 format = "text"                 # json: one object a line

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from broker_bridge.daemon import config as configuration
-from broker_bridge.daemon import starter
+from broker_bridge.daemon import policyfile, starter
 from broker_bridge.daemon.config import Config, ConfigError
 
 QUEUE = '[[queue]]\nname = "support"\n'
@@ -180,9 +180,12 @@ def test_every_example_in_the_starter_is_a_setting_that_exists() -> None:
     for line in starter.CONFIG.splitlines():
         example = line.removeprefix("# ")
         is_setting = line.startswith("# ") and example.split(" = ")[0].isidentifier() and " = " in example
+        is_setting = is_setting or line.startswith("# [[")
         lines.append(example if is_setting else line)
     table = tomllib.loads("\n".join(lines).replace('mode = "embedded"', "", 1))
     del table["broker"]["store_key"]
     config = configuration.from_table(table, Path("bridge.toml"), {})
     assert configuration.channel_problems(config) == []
     assert config.broker.replicas == 3
+    found = policyfile.problems_of(config, policyfile.laws(config, 1_795_000_000_000))
+    assert [one.key for one in found] == ["queue support: holidays number 1"]
