@@ -37,7 +37,7 @@ Entries = Mapping[int, tuple[Entry, str]]
 
 
 class _Stale(Exception):
-    """Places of an agent were given that are not in this bridge's picture yet."""
+    """Places were given, or something was said, that is not in this bridge's picture yet."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
@@ -172,6 +172,10 @@ class Acting:
         state = self.state(wish.conversation)
         if state.status == NEW:
             return 0, refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
+        seen = state.seq
+        if self._follower.position < seen:
+            # What goes is asked of the thread: it must have all that the case has.
+            raise _Stale(seen)
         new = ids.derived("split", actor.agent, wish.id)
         moved = self._moved(state, wish.message)
         if moved is None:
@@ -186,6 +190,8 @@ class Acting:
                 nonlocal gives
                 if wish.id in cells[0].state.commands:
                     return {}, Facts()
+                if cells[0].state.seq != seen:
+                    raise _Stale(cells[0].state.seq)
                 now_ms = self._now_ms()
                 held: dict[str, Handle] = {cell.name: cell.state for cell in cells[3:]}
                 found = joins.split(cells[0].state, cells[1].state, moved, held, actor, self._house(), now_ms)

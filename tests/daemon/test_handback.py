@@ -216,7 +216,7 @@ async def test_the_wrap_up_of_who_is_gone_ends_as_the_usual_outcome(small: Small
 
 async def test_a_dismissed_agents_sleeping_case_wakes_with_its_clock(small: Small) -> None:
     """The resolution's clock stood still for the sleep; nobody sleeps any more."""
-    await answered(small)
+    await owned(small)
     small.log.put(
         "conv",
         "case",
@@ -227,6 +227,10 @@ async def test_a_dismissed_agents_sleeping_case_wakes_with_its_clock(small: Smal
     await small.round()
     state = small.state("case")
     assert (state.status, state.snooze) == (conv.QUEUED, None)
+    assert (state.promises["resolution"].left_s, state.promises["resolution"].due_ms) == (
+        None,
+        small.now_ms + 1_800_000,
+    )
 
 
 async def test_many_rounds_say_nothing_twice(small: Small) -> None:
