@@ -107,10 +107,11 @@ class Router:
             await self._sleep(1.0 if self._offers.is_hindered else max(PAUSE_S, took_s))
 
     async def _let_go(self) -> None:
-        """Whoever chose a next status gets it once nobody waits for them any more."""
+        """Whoever chose a next status gets it once nobody waits for them any more, and no outcome has to be written."""
         for agent in sorted(self._floor.leaving):
             held = [self._floor.standing(name) for name in self._floor.held_by(agent)]
-            if any(one is not None and (one.offer is not None or not is_idle(one)) for one in held):
+            is_at_it = any(one is not None and (one.offer is not None or not is_idle(one)) for one in held)
+            if is_at_it or self._floor.wrapping(agent):
                 continue
             begun = await self._staff.follow(agent)
             if begun is not None:

@@ -22,7 +22,7 @@ class Bucket:
 async def test_an_agent_whose_terminal_speaks_every_eight_seconds_never_expires_from_the_bucket() -> None:
     bucket = Bucket()
     staff = Staff(cast(States, None), cast(ReadModel, None), bucket, lambda: bucket.now_ms)
-    await staff.heard("maya", "ready")
+    await staff.chose("maya", "ready")
     for _ in range(40):
         bucket.now_ms += 8_000
         await staff.heard("maya")
