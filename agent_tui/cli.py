@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="a whole contact center on this machine, with customers who write")
     demo.add_argument("--supervisor", action="store_true", help="sit at the supervisor's desk")
+    demo.add_argument(
+        "--as", dest="seat", default="", metavar="NAME", help="sit at a colleague's desk: ole, priya, tomas"
+    )
+    demo.add_argument(
+        "--colleague", dest="seat", action="store_const", const="ole", help="sit at Ole's desk, as --as ole does"
+    )
     demo.add_argument("--keep", action="store_true", help="leave its folder behind")
     demo.add_argument("--dir", metavar="PATH", help="its folder")
     demo.add_argument("--headless", type=float, metavar="SECONDS", help="without a window; prints a JSON summary")
@@ -96,6 +102,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
         return int(
             demo(
                 supervisor=args.supervisor,
+                seat=args.seat,
                 keep=args.keep,
                 directory=args.dir,
                 theme=args.theme,

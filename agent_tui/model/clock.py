@@ -78,6 +78,11 @@ def until(moment_ms: int | None, now_ms: int, tz: tzinfo = UTC) -> str:
     return _DAYS[then.weekday()] if days < 7 else date(moment_ms, tz)
 
 
+def weekday(moment_ms: int, tz: tzinfo = UTC) -> str:
+    """`Mon`."""
+    return _DAYS[local(moment_ms, tz).weekday()]
+
+
 def date(moment_ms: int, tz: tzinfo = UTC) -> str:
     """`12 Nov`, without the year."""
     then = local(moment_ms, tz)

@@ -5,6 +5,7 @@ The law: what was shown is frozen into the command: owner epoch, channel, people
 
 from __future__ import annotations
 
+from agent_tui.model.clean import clean_line
 from agent_tui.model.task_lines import Wish
 from broker_bridge.contract import commands
 from broker_bridge.contract.policy import Skill
@@ -254,6 +255,25 @@ WORDS = {
     "split": "split",
 }
 """What a waiting command is called, by its tag."""
+
+
+_STATES = {
+    "ringing": "still ringing",
+    "queued": "waiting in the queue",
+    "mine": "open",
+    "consult": "a colleague’s, who asked you",
+    "snoozed": "asleep",
+    "wrap_up": "in wrap-up",
+    "closed": "closed",
+    "merged": "merged into another case",
+}
+
+
+def where(row: Row) -> str:
+    """`with Ole Nilsen`, `in wrap-up`: after "it is", why something cannot be done with it."""
+    if row.state == "other" and row.owner_name:
+        return f"with {clean_line(row.owner_name, 60)}"
+    return _STATES.get(row.state, "with a colleague")
 
 
 def called(act: commands.Act) -> str:

@@ -36,6 +36,12 @@ def number_of(conv: str) -> str:
     return f"#{short_number(conv)}"
 
 
+def asking(row: Row, *, is_whole: bool = False) -> str:
+    """`asking Priya`; `is_whole`: `asking Priya to take it`, `to talk about it`, as far as the bridge says what for."""
+    what = {"transfer": " to take it", "consult": " to talk about it"} if is_whole else {}
+    return f"asking {clean_line(row.transfer_to, 40).split(' ')[0]}{what.get(row.transfer_kind, '')}"
+
+
 def _talk(row: Row, keys: HintKeys, cells: int, at: Instant) -> Line | None:
     glyphs = at.glyphs
     words: tuple[Run, ...]
@@ -53,8 +59,11 @@ def _talk(row: Row, keys: HintKeys, cells: int, at: Instant) -> Line | None:
         )
         return _row(words, shown, cells, at)
     if row.transfer_to:
-        asked = clean_line(row.transfer_to, 40).split(" ")[0]
-        words = (Run(f"{glyphs.to} asking {asked}", "near", "b"), Run("  yours until they say yes", "mut", "i"))
+        then = {"consult": "yours meanwhile", "transfer": "yours until they say yes"}
+        words = (
+            Run(f"{glyphs.to} {asking(row, is_whole=True)}", "near", "b"),
+            Run(f"  {then.get(row.transfer_kind, then['transfer'])}", "mut", "i"),
+        )
         return _row(words, _allowed(row, ("take_back", Key(keys.take_back, "take back"))), cells, at)
     return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 
+from agent_tui.model.event_lines import is_rearranged
 from broker_bridge.contract.policy import Disposition
 from broker_bridge.contract.views import DraftView, Item, Reach, Row, ThreadFeed, ThreadPage
 
@@ -28,6 +29,8 @@ class Opened:
         self.outcomes: tuple[Disposition, ...] = ()
         self.default_outcome = ""
         self.is_loaded = False
+        self.is_rearranged = False
+        """Items that are here have gone elsewhere: the next newest page replaces them all."""
         self.unfolded: set[str] = set()
         """Ids of the messages whose quotes are open."""
         self._by_id: dict[str, Item] = {}
@@ -54,6 +57,10 @@ class Opened:
     def apply_page(self, page: ThreadPage) -> None:
         """The newest page, or an older one."""
         self.apply_row(page.row)
+        if self.is_rearranged:
+            self.is_rearranged = self.is_loaded = False
+            self.items.clear()
+            self._by_id.clear()
         self._merge(page.items)
         self.seen = max(self.seen, page.seen)
         if page.reach:
@@ -69,6 +76,8 @@ class Opened:
     def apply_feed(self, feed: ThreadFeed) -> None:
         """Changed items of this conversation."""
         self.apply_row(feed.row)
+        # What the feed cannot say: that items of here are another case's now.
+        self.is_rearranged |= any(is_rearranged(item) and item.id not in self._by_id for item in feed.items)
         self._merge(feed.items)
         self.seen = max(self.seen, feed.seen)
         if feed.reach:

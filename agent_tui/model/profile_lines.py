@@ -9,10 +9,10 @@ from collections.abc import Hashable
 from agent_tui.model import clock
 from agent_tui.model.cells import cut, cut_middle, pad, width
 from agent_tui.model.clean import clean_line
+from agent_tui.model.file_lines import kind, size
 from agent_tui.model.rows import Moment as Now
 from agent_tui.model.runs import BLANK, Line, Run, ends, line
 from agent_tui.model.source import Plain
-from agent_tui.model.thread_lines import kind, size
 from broker_bridge.contract.views import Case, FileLine, Identifier, Profile
 
 LABEL_CELLS = 8

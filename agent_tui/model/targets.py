@@ -229,3 +229,15 @@ def _rank(one: Colleague, word: str) -> int:
 def _share(one: Colleague, word: str) -> float:
     taken, room = places(one, word)
     return taken / max(1, room)
+
+
+def outlook_of(found: Targets, target: tuple[str, str], word: str, now_ms: int, tz: tzinfo) -> Outlook:
+    """Of a target as it is chosen: kind and id (of skills their words)."""
+    agent = next((one for one in found.agents if ("agent", one.agent) == target), None)
+    if agent is not None:
+        return outlook(agent, word, now_ms, tz)
+    queue = next((one for one in found.queues if ("queue", one.queue) == target), None)
+    if queue is not None:
+        return queue_outlook(queue)
+    skills = next((one for one in found.skills if ("skills", one.words) == target), None)
+    return skills_outlook(skills) if skills is not None else LEAVES

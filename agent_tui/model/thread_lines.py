@@ -7,12 +7,14 @@ the width on its own ground; everything else is one muted line. All foreign text
 from typing import NamedTuple
 
 from agent_tui.model import clock, packet_lines
-from agent_tui.model.cells import cut, pad, pad_left, width, wrap
+from agent_tui.model.cells import cut, pad, width, wrap
 from agent_tui.model.clean import clean, clean_line
+from agent_tui.model.event_lines import event_line, is_merged_in
+from agent_tui.model.file_lines import file_rows
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.rows import Moment
 from agent_tui.model.runs import BLANK, Line, Run, cut_runs, ends, line
-from broker_bridge.contract.views import FileLine, Item
+from broker_bridge.contract.views import Item
 from broker_bridge.contract.words import Address
 
 SHARED_MS = 2 * clock.MINUTE_MS
@@ -65,11 +67,6 @@ def is_event(item: Item) -> bool:
     return item.kind not in _TALK and item.kind not in _LANES and item.packet is None
 
 
-def is_merged_in(item: Item) -> bool:
-    """Whether the item says that another case was merged into this one."""
-    return item.kind == "event" and bool(item.case) and "merged in" in item.text
-
-
 def leading(place: Place) -> tuple[Line, ...]:
     """The lines above an item: blank row, date rule, rule of what is new."""
     lines: list[Line] = []
@@ -89,9 +86,15 @@ def body(item: Item, place: Place, at: Moment, keys: Keys) -> tuple[Line, ...]:
         return _lane(item, place.cells, at)
     if item.kind in _TALK:
         return _talk(item, place, at, keys)
-    if item.packet is not None:
-        return (_event(item, place.cells, at, keys), *_lane(item, place.cells, at))
-    return (_event(item, place.cells, at, keys),)
+    said = event_line(item, place.cells, at, _event_key(item, keys))
+    return (said, *_lane(item, place.cells, at)) if item.packet is not None else (said,)
+
+
+def _event_key(item: Item, keys: Keys) -> tuple[Run, ...]:
+    """What can be done about an event."""
+    if is_merged_in(item):
+        return _key(keys.unmerge, "un-merge")
+    return _key(keys.raw, "raw") if item.has_raw and item.kind == "unreadable" else ()
 
 
 def rule(words: str, cells: int, glyphs: Glyphs, role: str = "rule", words_role: str = "mut", flags: str = "") -> Line:
@@ -136,18 +139,6 @@ def delivery(item: Item, glyphs: Glyphs) -> Run:
 def text_cells(cells: int) -> int:
     """Cells of a message's text: the block with its edge is at most 80 % of the thread."""
     return max(8, cells * 8 // 10 - EDGE_CELLS)
-
-
-def _event(item: Item, cells: int, at: Moment, keys: Keys) -> Line:
-    text = at.glyphs.ours(clean_line(item.text))
-    if item.kind == "unreadable":
-        text = f"could not be read: {clean_line(item.reason) or text}"
-    word = pad(cut(clean_line(item.channel), 4, ""), 5) if item.channel else ""
-    left = (Run(f"   {clock.at(item.at_ms, at.tz)}  {word}{text}", "mut"),)
-    right = _key(keys.raw, "raw") if item.has_raw and item.kind == "unreadable" else ()
-    if is_merged_in(item):
-        right = _key(keys.unmerge, "un-merge")
-    return line(*ends(left, right, cells - 1, at.glyphs.dots))
 
 
 def _lane(item: Item, cells: int, at: Moment) -> tuple[Line, ...]:
@@ -250,7 +241,8 @@ def _texts(item: Item, place: Place, glyphs: Glyphs, keys: Keys) -> list[tuple[R
         block.append(())
     if item.quote:
         block.extend(_quote(item, place, glyphs, keys, room))
-    block.extend(_files(item.files, place.cells, glyphs, keys))
+    acts = (Run("   "), *_key(keys.open, "open"), Run("  "), *_key(keys.save, "save")) if keys.open else ()
+    block.extend(file_rows(item.files, place.cells - EDGE_CELLS - 1, glyphs, acts))
     return block
 
 
@@ -262,42 +254,6 @@ def _quote(item: Item, place: Place, glyphs: Glyphs, keys: Keys, room: int) -> l
     if not place.is_unfolded:
         return [head]
     return [head, *((Run(text, "mut"),) for text in wrap(clean(item.quote), room))]
-
-
-def _files(files: tuple[FileLine, ...], cells: int, glyphs: Glyphs, keys: Keys) -> list[tuple[Run, ...]]:
-    if not files:
-        return []
-    names = [clean_line(file.name, 120) or "file" for file in files]
-    facts = [(kind(file), size(file.size_bytes)) for file in files]
-    kind_cells = max(width(word) for word, _ in facts)
-    size_cells = max(width(word) for _, word in facts)
-    acts = (Run("   "), *_key(keys.open, "open"), Run("  "), *_key(keys.save, "save")) if keys.open else ()
-    room = cells - EDGE_CELLS - 1
-    rest = 2 + kind_cells + 1 + size_cells
-    has_acts = room - rest - 15 >= 8
-    name_cells = min(max(width(name) for name in names), room - rest - (15 if has_acts else 0))
-    block: list[tuple[Run, ...]] = []
-    for name, (word, amount) in zip(names, facts, strict=True):
-        shown = cut(name, name_cells, glyphs.dots)
-        fact = " " * (name_cells - width(shown) + 2) + f"{pad(word, kind_cells)} {pad_left(amount, size_cells)}"
-        block.append((Run(shown, "text", "u"), Run(fact, "mut"), *(acts if has_acts else ())))
-    return block
-
-
-def kind(file: FileLine) -> str:
-    """What a file is, in at most five letters: the ending of its name, else of its type."""
-    _, dot, ending = clean_line(file.name, 120).rpartition(".")
-    word = ending if dot and ending.isalnum() and len(ending) <= 5 else file.media_type.rpartition("/")[2]
-    return cut(clean_line(word, 20).lower(), 5, "")
-
-
-def size(size_bytes: int) -> str:
-    """`88 kB`, `1.2 MB`: in powers of ten."""
-    if size_bytes < 1_000:
-        return f"{size_bytes} B"
-    if size_bytes < 1_000_000:
-        return f"{round(size_bytes / 1_000)} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB"
 
 
 def _key(key: str, verb: str) -> tuple[Run, ...]:

@@ -140,29 +140,34 @@ def draft(form: Form, outcome: Disposition) -> str:
 
 
 def share_left(row: Row, since_ms: int, now_ms: int) -> float:
-    """How much of the wrap-up time is left, 0 to 1; 1 where there is no time-out. `since_ms`: when it began, as far as known."""
+    """How much of the wrap-up time is left, 0 to 1; 1 where there is no time-out.
+
+    `since_ms`: when it was first seen, for a bridge that does not say when it began.
+    """
     if row.wrap_until_ms is None:
         return 1.0
-    whole_ms = max(1, row.wrap_until_ms - since_ms)
+    whole_ms = max(1, row.wrap_until_ms - (row.wrap_since_ms or since_ms))
     return max(0.0, min(1.0, (row.wrap_until_ms - now_ms) / whole_ms))
 
 
 def title(row: Row, verb: str, at: Moment) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """`Wrap-up Anna Berg  #K7Q2  closed 14:02` and at the right `next work in 0:38`."""
+    """`Wrap-up Anna Berg  #K7Q2  closed 14:02` and at the right `next work in 0:38`, or what the countdown means else."""
     left = [Part((Run(f"{verb} ", "strong", "b"), Run(clean_line(row.name) or row.number or clock.UNKNOWN)))]
     if row.number:
         left.append(Part((Run(f"#{clean_line(row.number)}"),), 2))
     if row.state != "wrap_up":
         return tuple(left), ()
-    if row.last_ms:
-        left.append(Part((Run(f"closed {clock.at(row.last_ms, at.tz)}"),), 3))
+    if closed_ms := row.wrap_since_ms or row.last_ms:
+        left.append(Part((Run(f"closed {clock.at(closed_ms, at.tz)}"),), 3))
     if row.wrap_until_ms is not None:
         left_ms = row.wrap_until_ms - at.now_ms
         if left_ms <= 0:
             return tuple(left), (Part((Run("time is up", "near", "b"),)),)
         # Rounded up, as every countdown: 0:01 until the end.
         shown = clock.minutes(-(-left_ms // 1000) * 1000)
-        return tuple(left), (Part((Run("next work in ", "mut"), Run(shown, "near", "b"))),)
+        # Nothing waits for an optional one: the time only ends it.
+        words = "closes itself in " if row.wrap_mode == "optional" else "next work in "
+        return tuple(left), (Part((Run(words, "mut"), Run(shown, "near", "b"))),)
     if row.wrap_mode == "mandatory":
         return tuple(left), (Part((Run("work waits for this", "mut"),), 1),)
     return tuple(left), ()

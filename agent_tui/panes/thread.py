@@ -8,7 +8,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from agent_tui.model import clock, frame, rows, task_lines
+from agent_tui.model import clock, frame, hints, rows, task_lines
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Part
 from agent_tui.model.rows import Moment as Instant
@@ -38,7 +38,7 @@ def head_line(row: Row | None, cells: int, at: Instant) -> Line:
 
 def _people(row: Row, at: Instant) -> Part | None:
     if row.transfer_to:
-        return Part((Run(f"asking {clean_line(row.transfer_to, 40).split(' ')[0]}", "near", "i"),), 4)
+        return Part((Run(hints.asking(row), "near", "i"),), 4)
     if row.consult_with:
         return Part((Run(f"with {clean_line(row.consult_with, 40).split(' ')[0]}", "acc", "i"),), 4)
     if row.viewers and at.has_link:

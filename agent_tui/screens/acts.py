@@ -62,8 +62,7 @@ def allowed(screen: Workstation, verb: str, row: Row | None = None) -> Row | Non
     if verb in row.verbs:
         return row
     who = clean_line(row.name, 60) or row.number
-    owner = f"with {clean_line(row.owner_name, 60)}" if row.state == "other" else row.state
-    screen.say(f"{who}: you cannot {deeds.WORDS.get(verb, verb)} now, it is {owner}.")
+    screen.say(f"{who}: you cannot {deeds.WORDS.get(verb, verb)} now, it is {deeds.where(row)}.")
     return None
 
 

@@ -57,8 +57,6 @@ class Choose(Listed[int | None]):
         if event.key.isdigit() and 0 < int(event.key) <= len(self._options):
             event.stop()
             self.dismiss(int(event.key) - 1)
-            return
-        await super().on_key(event)
 
     @on(LineList.Picked)
     def _picked(self, message: LineList.Picked) -> None:

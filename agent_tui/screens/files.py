@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_tui.model.clean import clean_line
-from agent_tui.model.thread_lines import size
+from agent_tui.model.file_lines import size
 from broker_bridge.contract.commands import FilePart, Message
 from broker_bridge.contract.views import Bytes, FileLine, Item, Text
 

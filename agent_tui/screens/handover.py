@@ -181,8 +181,8 @@ class Handing(Vertical):
         return self.query_one(Ways)
 
     def stops(self) -> list[Widget]:
-        """Where `tab` goes, in order."""
-        return [*(self.field(name) for name in FIELDS), self.query_one("#words"), self.ways]
+        """Where `tab` goes, in order: the word to them first, for that nobody else has written; the rest stands there already."""
+        return [self.query_one("#words"), *(self.field(name) for name in FIELDS), self.ways]
 
     @property
     def note(self) -> str:
@@ -223,7 +223,7 @@ class Handing(Vertical):
         glyphs = self._place.glyphs
         title = [Run("  "), Run("Goes along", "mut", "b")]
         if self._view is None:
-            words = "not known without a link: write it" if self._is_asked else f"{glyphs.waits} asking what is known"
+            words = "not known: write it" if self._is_asked else f"{glyphs.waits} asking what is known"
             title.append(Run(f"   {words}", "mut", "i"))
         self.query_one("#along", Painted).show(line(*title, ground="bar"))
         rows: list[Line] = []

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from agent_tui.model import deeds, merge_lines
 from agent_tui.model.clean import clean_line
-from agent_tui.model.thread_lines import is_merged_in
+from agent_tui.model.event_lines import is_merged_in
 from agent_tui.screens import looking
-from broker_bridge.contract.commands import Act, Done, Merge, Refusal, Search, Split, Thread
+from broker_bridge.contract.commands import Act, Done, Merge, Refusal, Split, Thread
 from broker_bridge.contract.ids import short_number
-from broker_bridge.contract.views import Answer, Row, RowPage, ThreadPage
+from broker_bridge.contract.views import Answer, Row, ThreadPage
 
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
@@ -53,12 +53,7 @@ def unmerge(screen: Workstation) -> None:
     if row.state == "merged":
         _take_out(screen, row.conv, row.number)
         return
-    screen.run_worker(_choose_out(screen, row), group="unmerge", exclusive=True)
-
-
-async def _choose_out(screen: Workstation, row: Row) -> None:
-    """At once if one case was merged in, else it is asked which."""
-    found = await _merged_in(screen, row)
+    found = _merged_in(screen, row)
     if not found:
         screen.say("It is not known which case was merged in.")
     elif len(found) == 1:
@@ -74,27 +69,13 @@ async def _choose_out(screen: Workstation, row: Row) -> None:
         screen.app.push_screen(Choose(screen.place, "Take out again", options), given)
 
 
-async def _merged_in(screen: Workstation, row: Row) -> list[tuple[str, str]]:
-    """(conversation, number) of every case that went into this one; the one under the cursor alone if it says so."""
-    opened = screen.reading.opened
-    items = opened.items if opened is not None and opened.conv == row.conv else []
+def _merged_in(screen: Workstation, row: Row) -> list[tuple[str, str]]:
+    """(conversation, number) of the cases that went into this one; the one under the cursor alone if it says so."""
     under = looking.item_under(screen) if screen.where == "thread" else None
+    found = [(conv, clean_line(number, 12)) for conv, number in row.merged]
     if under is not None and is_merged_in(under):
-        numbers = [under.case]
-    else:
-        numbers = list(dict.fromkeys(item.case for item in items if item.case))
-    profile = screen.reading.profile
-    known = {one.conv: one.number for one in screen.place.state.rows.values() if one.merged_into == row.conv}
-    known |= {case.conv: case.number for case in ((*profile.open, *profile.was) if profile is not None else ())}
-    if not numbers:
-        numbers = [one.number for one in screen.place.state.rows.values() if one.merged_into == row.conv]
-    found = {number: conv for conv, number in known.items() if number in numbers}
-    for number in numbers:
-        if number not in found:
-            answer = await screen.place.ask(Search(text=clean_line(number, 12)))
-            rows = answer.rows if isinstance(answer, RowPage) else ()
-            found |= {one.number: one.conv for one in rows if one.number == number and one.merged_into == row.conv}
-    return [(found[number], clean_line(number, 12)) for number in numbers if number in found]
+        return [one for one in found if one[1] == clean_line(under.case, 12)] or found
+    return found
 
 
 def _take_out(screen: Workstation, conv: str, number: str) -> None:

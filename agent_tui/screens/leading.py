@@ -43,7 +43,7 @@ def assign(screen: Monitor) -> None:
         return
     row = opened.row
     if "force_transfer" not in row.verbs:
-        screen.say(f"{_name(row)} cannot be assigned now: it is {row.state}.")
+        screen.say(f"{_name(row)} cannot be assigned now: it is {deeds.where(row)}.")
         return
     from agent_tui.screens.transfer import Transferring, Whom
 

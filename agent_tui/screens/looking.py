@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from agent_tui import themes
+from agent_tui.begin import begin
 from agent_tui.model.glyphs import ASCII, UNICODE
 from broker_bridge.contract.views import Item, Row
 
@@ -25,7 +26,7 @@ def view(name: str) -> Callable[[Workstation], None]:
         screen.inbox.list.show(screen.listing.arranged(None, screen.size.height), from_start=True)
         screen.set_focus(screen.inbox.list)
         screen.sight.inbox()
-        screen.run_worker(screen.fetch_view(), group="view", exclusive=True)
+        begin(screen, screen.fetch_view, "view")
         screen.follow()
 
     return act

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Input
 
+from agent_tui.begin import begin
 from agent_tui.model import merge_lines
 from agent_tui.model.frame import Key, Part
 from agent_tui.model.merge_lines import Pick
@@ -143,9 +144,7 @@ class Merging(Listed[Merged | None]):
             self._pause.stop()
         self._fill(is_typed=True)
         if self.place.is_up:
-            self._pause = self.set_timer(
-                PAUSE_S, lambda: self.run_worker(self._search(), group="search", exclusive=True)
-            )
+            self._pause = self.set_timer(PAUSE_S, lambda: begin(self, self._search, "search"))
 
     async def _search(self) -> None:
         text = self.query_one("#find", Input).value.replace("#", " ").strip()

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
+from agent_tui.begin import begin
 from agent_tui.keys import KeyTable
 from agent_tui.model import alerts, floor, floor_figures, frame
 from agent_tui.model.alerts import Alert
@@ -73,7 +74,7 @@ class Monitor(Screen[None]):
 
     def fetch_soon(self) -> None:
         """Asks for the floor anew."""
-        self.run_worker(self._fetch(), group="directory", exclusive=True)
+        begin(self, self._fetch, "directory")
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
@@ -247,7 +248,7 @@ class Monitor(Screen[None]):
         if self.is_narrow and self.page == "read":
             self.turn("floor")
             return
-        self.app.run_worker(self.reading.stop(), group="reading")
+        begin(self.app, self.reading.stop, "reading", exclusive=False)
         if self.app.screen is self:
             # Escape twice at once: the second one finds the monitor already left.
             self.dismiss(None)
@@ -286,7 +287,7 @@ class Monitor(Screen[None]):
     def _read(self, row: Row) -> None:
         self.reading.open(row)
         self.show_thread()
-        self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+        begin(self, self.reading.fetch, "reading")
         if self.is_narrow:
             self.turn("read")
 
@@ -296,7 +297,7 @@ class Monitor(Screen[None]):
 
     @on(LineList.ReachedTop, "#read-list")
     def _older(self) -> None:
-        self.run_worker(self.reading.fetch_older(), group="older", exclusive=True)
+        begin(self, self.reading.fetch_older, "older")
 
     # From the outside.
 

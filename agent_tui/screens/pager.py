@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from agent_tui.begin import begin
 from agent_tui.model.cells import wrap
 from agent_tui.model.clean import MAX_CHARS, clean, clean_line
 from agent_tui.model.frame import Key, Part
@@ -54,7 +55,7 @@ class Pager(Dialog[None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(LineList).focus()
-        self.run_worker(self._more(), exclusive=True)
+        begin(self, self._more)
 
     async def _more(self) -> None:
         """All pages, one after the other; each is on the screen when it is here."""

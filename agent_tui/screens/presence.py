@@ -133,7 +133,7 @@ class Presencing(Listed[Chosen | None]):
             event.prevent_default()
             self._turn()
         elif isinstance(self.focused, Input):
-            await super().on_key(event)
+            return
         elif event.key.isdigit() and 0 < int(event.key) <= len(self._options):
             event.stop()
             self._choose(int(event.key) - 1)
@@ -145,8 +145,6 @@ class Presencing(Listed[Chosen | None]):
             self._is_next = not self._is_next
             self._show_when()
             self.show_title()
-        else:
-            await super().on_key(event)
 
     def _turn(self) -> None:
         """Between the list and the time of being back, which is for being away."""

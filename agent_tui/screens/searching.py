@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Input
 
+from agent_tui.begin import begin
 from agent_tui.model import clock
 from agent_tui.model.cells import fit, pad_left
 from agent_tui.model.clean import clean_line
@@ -66,7 +67,7 @@ class Searching(Listed[Found | None]):
         self._has_chosen = False
         self._here()
         if self.place.is_up:
-            self._pause = self.set_timer(PAUSE_S, lambda: self.run_worker(self._search(), exclusive=True))
+            self._pause = self.set_timer(PAUSE_S, lambda: begin(self, self._search))
 
     @on(LineList.Moved)
     def _moved(self) -> None:

@@ -102,8 +102,6 @@ class Snoozing(Listed[Until | None]):
                 event.stop()
                 typed.insert_text_at_cursor(event.character)
                 self.set_focus(typed)
-                return
-        await super().on_key(event)
 
     @on(Input.Changed)
     def _typed(self) -> None:

@@ -63,5 +63,3 @@ class Sure(Listed[bool | None]):
         if event.key in YES:
             event.stop()
             self.dismiss(True)
-            return
-        await super().on_key(event)

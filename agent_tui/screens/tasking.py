@@ -12,7 +12,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from agent_tui.model import task_lines, when
+from agent_tui.begin import begin
+from agent_tui.model import presence, task_lines, when
 from agent_tui.model.cells import cut
 from agent_tui.model.clean import clean_line, clean_typed
 from agent_tui.model.frame import Key, Part
@@ -75,7 +76,7 @@ class Tasking(Dialog[Wish | None]):
         super().on_mount()
         first = "due" if self._is_call and self._draft.number else "number" if self._is_call else "text"
         self.query_one(f"#{first}", Input).focus()
-        self.run_worker(self._fetch(), exclusive=True)
+        begin(self, self._fetch)
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(Directory())
@@ -106,7 +107,7 @@ class Tasking(Dialog[Wish | None]):
         who = task_lines.matched(self._value("assignee"), self._agents)
         others = f" and {len(who) - 1} more" if len(who) > 1 else ""
         self._entry("assignee").say(
-            cut(f"{clean_line(who[0].name, 40)}, {who[0].state}{others}" if who else "", room), "text"
+            cut(f"{clean_line(who[0].name, 40)}, {presence.word(who[0].state, who[0].reason)}{others}" if who else "", room), "text"
         )
         found = [task_lines.matched(name, self._agents) for name in self._names()]
         words = ", ".join(clean_line(one[0].name, 30) for one in found if one)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent_tui.begin import begin
 from agent_tui.model import deeds, task_lines, when
 from agent_tui.model.clean import clean_line
 from agent_tui.model.desk import Applied
@@ -84,7 +85,7 @@ class Todo:
         self._fetch_soon()
 
     def _fetch_soon(self) -> None:
-        self._screen.run_worker(self._fetch(), group="tasks", exclusive=True)
+        begin(self._screen, self._fetch, "tasks")
 
     async def _fetch(self) -> None:
         view = self.view

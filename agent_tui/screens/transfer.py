@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from agent_tui.begin import begin
 from agent_tui.model import target_lines, targets
 from agent_tui.model.cells import pad_left
 from agent_tui.model.clean import clean_line
@@ -118,8 +119,8 @@ class Transferring(Listed[Whom | None]):
         super().on_mount()
         self.query_one("#find", Input).focus()
         self.fill()
-        self.run_worker(self._fetch(), group="directory", exclusive=True)
-        self.run_worker(self._fetch_packet(), group="packet", exclusive=True)
+        begin(self, self._fetch, "directory")
+        begin(self, self._fetch_packet, "packet")
 
     def lay_out(self) -> None:
         super().lay_out()
@@ -144,7 +145,7 @@ class Transferring(Listed[Whom | None]):
         """Clocks; and who can take it now."""
         self._ticks += 1
         if self._ticks % FRESH_TICKS == 0 and self.place.is_up:
-            self.run_worker(self._fetch(), group="directory", exclusive=True)
+            begin(self, self._fetch, "directory")
         self.fill()
 
     async def _fetch(self) -> None:
@@ -227,14 +228,8 @@ class Transferring(Listed[Whom | None]):
             return Outlook("")
         if self._is_forced:
             return targets.GIVEN
-        agent = next((one for one in self._found.agents if ("agent", one.agent) == target), None)
-        if agent is not None:
-            return targets.outlook(agent, clean_line(self._row.channel), self.place.now_ms(), self.place.tz)
-        queue = next((one for one in self._found.queues if ("queue", one.queue) == target), None)
-        if queue is not None:
-            return targets.queue_outlook(queue)
-        skills = next((one for one in self._found.skills if ("skills", one.words) == target), None)
-        return targets.skills_outlook(skills) if skills is not None else targets.LEAVES
+        word = clean_line(self._row.channel)
+        return targets.outlook_of(self._found, target, word, self.place.now_ms(), self.place.tz)
 
     def title_parts(self) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
         return titles.about("Assign" if self._is_forced else "Transfer", self._row, self.place.at())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 
+from agent_tui.begin import begin
 from agent_tui.model import why_lines
 from agent_tui.model.frame import Key, Part
 from agent_tui.model.runs import Line, Run, line
@@ -39,7 +40,7 @@ class Whying(Dialog[None]):
         super().on_mount()
         self.query_one(LineList).focus()
         self._fill()
-        self.run_worker(self._fetch(), exclusive=True)
+        begin(self, self._fetch)
 
     async def _fetch(self) -> None:
         answer = await self.place.ask(WhyOf(conversation=self._row.conv))

@@ -14,6 +14,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 
+from agent_tui.begin import begin
 from agent_tui.keys import KeyTable, Place
 from agent_tui.model import grid as grids
 from agent_tui.model.packet_lines import Kept
@@ -204,7 +205,7 @@ class Workstation(Screen[None]):
             self.sight.thread()
             before = applied.before.get(opened.conv)
             if before is not None and _happened(before) != _happened(opened.row):
-                self.run_worker(self.reading.fetch_profile(), group="profile", exclusive=True)
+                begin(self, self.reading.fetch_profile, "profile")
         if opened is None or (was == opened.conv and self.inbox.list.cursor != was):
             # Nothing was open, or somebody took what was: the neighbor that has the cursor now.
             self._follow_cursor()
@@ -217,6 +218,8 @@ class Workstation(Screen[None]):
     def thread_changed(self, feed: ThreadFeed) -> None:
         """Items of a watched conversation."""
         if self.reading.apply(feed):
+            if self.reading.opened is not None and self.reading.opened.is_rearranged:
+                begin(self, self.reading.fetch, "reading")
             self.sight.thread()
             self.sight.inbox()
             if self.where in ("thread", "chat", "composer"):
@@ -226,10 +229,10 @@ class Workstation(Screen[None]):
         """Up, down, denied: everything that is sure or not sure looks different."""
         self.lay_out()
         if self.place.is_up and self.reading.opened is not None:
-            self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+            begin(self, self.reading.fetch, "reading")
         if self.place.is_up:
             self.desk.linked()
-            self.run_worker(self.fetch_view(), group="view", exclusive=True)
+            begin(self, self.fetch_view, "view")
 
     def settled(self, act: Act, answer: Answer) -> None:
         """The bridge answered what was posted."""
@@ -287,7 +290,7 @@ class Workstation(Screen[None]):
 
     @on(LineList.ReachedTop, "#thread-list")
     def _older(self) -> None:
-        self.run_worker(self.reading.fetch_older(), group="older", exclusive=True)
+        begin(self, self.reading.fetch_older, "older")
 
     def follow(self) -> None:
         """The list changed under the cursor."""
@@ -324,7 +327,7 @@ class Workstation(Screen[None]):
         opened = self.reading.open(row)
         self.desk.switch(opened, "reply")
         self.sight.thread()
-        self.run_worker(self.reading.fetch(), group="reading", exclusive=True)
+        begin(self, self.reading.fetch, "reading")
 
     async def fetch_view(self, *, more: bool = False) -> None:
         """Rows of a view that the feed does not carry whole."""

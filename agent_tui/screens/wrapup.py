@@ -208,8 +208,10 @@ class WrappingUp(Listed[Ended | None]):
         if typing and event.key in ("down", "up"):
             event.stop()
             (self.focus_next if event.key == "down" else self.focus_previous)()
-            return
-        await super().on_key(event)
+
+    def takes_arrows(self) -> bool:
+        """In a field they go to the next one."""
+        return False
 
     @on(LineList.Picked)
     @on(Input.Submitted)

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_tui.model.file_lines import size
 from agent_tui.model.glyphs import UNICODE
 from agent_tui.model.rows import Moment
 from agent_tui.model.thread import Thread
-from agent_tui.model.thread_lines import delivery, size
+from agent_tui.model.thread_lines import delivery
 from broker_bridge.contract.views import Item
 
 NOW = 1_795_269_731_000  # Saturday 21 November 2026, 14:02:11 UTC

@@ -13,7 +13,6 @@ from textual.pilot import Pilot
 
 from agent_tui.app import OneWindow
 from agent_tui.model.drafts import Drafts
-from agent_tui.screens.dialog import Dialog
 from broker_bridge.contract import commands as c
 from broker_bridge.contract.commands import Done, Refusal
 from broker_bridge.contract.views import Refused
