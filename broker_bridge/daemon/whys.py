@@ -94,6 +94,8 @@ class Whys:
 
     def _live(self, state: Conversation) -> why.Live:
         """The decision on it now."""
+        # Nobody says that they fell silent, and only the leader looks every second.
+        self._floor.fall_silent(self._now_ms())
         waiting = self._floor.waiting(state)
         queue = self._rulebook.policy.rules(state.queue)
         now_ms = self._now_ms()
