@@ -15,22 +15,20 @@ import sys
 from typing import Any
 
 from agent_tui.demo.chatters import CHATTERS
-from agent_tui.demo.colleagues import Colleague, Manner
+from agent_tui.demo.colleagues import Colleague
 from agent_tui.demo.customers import Street, Town
 from agent_tui.demo.mailbox import PostOffice
+from agent_tui.demo.manners import DIES, MANNERS
 from agent_tui.demo.places import Place
-from agent_tui.demo.site import MAYA, OLE, OURS, PRIYA, DemoSite, Person, SiteFailed
+from agent_tui.demo.rules import OURS
+from agent_tui.demo.seats import Seat
+from agent_tui.demo.site import MAYA, OLE, PRIYA, TOMAS, DemoSite, Person, SiteFailed
 from agent_tui.demo.writers import WRITERS
 from agent_tui.keeper import enrollment
 
 HEADLESS_PACE = 0.1
 SETTLE_S = 8.0
 STORIES = {story.name: story for story in (*CHATTERS, *WRITERS)}
-MANNERS = {
-    OLE.agent: Manner(notes_for=MAYA.agent),
-    PRIYA.agent: Manner(gives_to=MAYA.agent, accepts_s=(4.0, 9.0)),
-    MAYA.agent: Manner(accepts_s=(2.0, 6.0), takes_strangers=True),
-}
 
 
 class _Ended(Exception):
@@ -49,7 +47,7 @@ class House:
         self._office = PostOffice(place.mail)
         self._street: Street | None = None
         self._walking: asyncio.Task[None] | None = None
-        self._colleagues: list[Colleague] = []
+        self._seats: list[Seat] = []
 
     async def run(self, over: asyncio.Event) -> int:
         """Open, work until `over`, count, close; gives the exit code."""
@@ -83,10 +81,10 @@ class House:
         where = site.endpoint
         town = Town(web=where["web"], smtp_port=site.smtp_port, ours=OURS, office=self._office, pace=self._pace)
         self._street = Street(town, self._open_cases, self._seed)
-        people = (OLE, PRIYA, MAYA) if self._is_headless else (OLE, PRIYA)
-        self._colleagues = [self._colleague(person) for person in people]
-        for colleague in self._colleagues:
-            group.create_task(colleague.run())
+        people = (OLE, PRIYA, TOMAS, MAYA) if self._is_headless else (OLE, PRIYA, TOMAS)
+        self._seats = [self._seat(person) for person in people]
+        for seat in self._seats:
+            group.create_task(seat.run())
         self._walking = group.create_task(self._street.run())
         group.create_task(site.guard())
         tell(ready={"chat": site.chat_url, "broker": where["broker"], "web": where["web"], "smtp": site.smtp_port})
@@ -100,18 +98,31 @@ class House:
                 await self._settle()
         raise _Ended
 
-    def _colleague(self, person: Person) -> Colleague:
+    def _seat(self, person: Person) -> Seat:
         let_in = enrollment(self._place.key(person.agent).read_text())
-        return Colleague(
-            server=let_in.server,
-            agent=person.agent,
-            seed=let_in.seed,
-            where=self._place.desk(person.agent),
-            stories=STORIES,
-            manner=MANNERS[person.agent],
-            chance=random.Random(f"{self._seed}:{person.agent}"),
-            pace=self._pace,
-        )
+        chance = random.Random(f"{self._seed}:{person.agent}")
+
+        def sit() -> Colleague:
+            return Colleague(
+                server=let_in.server,
+                agent=person.agent,
+                seed=let_in.seed,
+                where=self._place.desk(person.agent, is_script=True),
+                stories=STORIES,
+                manner=MANNERS[person.agent],
+                chance=chance,
+                pace=self._pace,
+            )
+
+        return Seat(self._place, person.agent, sit, dies=person.agent == DIES, pace=self._pace)
+
+    @property
+    def _colleagues(self) -> list[Colleague]:
+        """Whoever works now."""
+        return [seat.sat[-1] for seat in self._seats if seat.sat]
+
+    def _sum(self, what: str) -> int:
+        return sum(getattr(one, what) for seat in self._seats for one in seat.sat)
 
     def _open_cases(self) -> int:
         return max((one.state.counts.all for one in self._colleagues), default=0)
@@ -138,9 +149,12 @@ class House:
             "answers_read": tally.answers,
             "content": tally.content,
             "open": self._open_cases(),
-            "replies_of_colleagues": sum(one.replies for one in self._colleagues),
-            "closed_by_colleagues": sum(one.closed for one in self._colleagues),
-            "transfers_of_colleagues": sum(one.transfers for one in self._colleagues),
+            "replies_of_colleagues": self._sum("replies"),
+            "closed_by_colleagues": self._sum("closed"),
+            "transfers_of_colleagues": self._sum("transfers"),
+            "declined_by_colleagues": self._sum("declined"),
+            "missed_by_colleagues": self._sum("missed"),
+            "terminals_that_died": sum(seat.deaths for seat in self._seats),
             "mails_filed": self._office.filed,
             "restarts": site.restarts,
             "books": books,

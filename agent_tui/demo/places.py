@@ -6,12 +6,14 @@ alive as long as its house holds the lock; a folder without one is left over and
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 import socket
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -69,22 +71,23 @@ class Place:
     def house_log(self) -> Path:
         return self.folder / "house.log"
 
-    def desk(self, agent: str) -> Paths:
-        """Settings, drafts and outbox of one agent of this demo."""
-        folder = self.folder / "desks" / agent
+    def desk(self, agent: str, *, is_script: bool = False) -> Paths:
+        """Settings, drafts and outbox of one agent of this demo. `is_script`: of who plays them, at a desk of their own."""
+        folder = self.folder / "desks" / (f"{agent}-played" if is_script else agent)
         return Paths(config=folder / "config", state=folder / "state")
+
+    def seat(self, agent: str) -> Path:
+        """Locked while a person sits there."""
+        return self.folder / f"seat-{agent}"
+
+    def is_taken(self, agent: str) -> bool:
+        """True while a person's window is open at this agent's seat."""
+        return _is_locked(self.seat(agent))
 
     @property
     def is_alive(self) -> bool:
         """True while the house of this demo runs."""
-        try:
-            with self.lock.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return False
+        return _is_locked(self.lock)
 
     def claim(self) -> IO[bytes]:
         """Hold the lock until the file is closed.
@@ -92,13 +95,37 @@ class Place:
         Raises:
             BlockingIOError: another demo lives here.
         """
-        file = self.lock.open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise
-        return file
+        return _locked(self.lock)
+
+    def sit(self, agent: str) -> IO[bytes]:
+        """Hold the seat until the file is closed. Raises BlockingIOError: somebody sits there."""
+        for pause_s in (0.01, 0.05, 0.2):
+            # Whoever only looks holds it for a moment too.
+            with contextlib.suppress(BlockingIOError):
+                return _locked(self.seat(agent))
+            time.sleep(pause_s)
+        return _locked(self.seat(agent))
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _locked(path: Path) -> IO[bytes]:
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def make(directory: str | None, *, is_kept: bool) -> Place:

@@ -10,11 +10,15 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agent_tui.demo import rules
 from agent_tui.demo.places import Place, free_port
 from agent_tui.model import kept
 
@@ -22,72 +26,7 @@ READY_S = 90.0
 STOP_S = 25.0
 COMMAND_S = 60.0
 PAUSE_S = 0.05
-OURS = "support@nordbank.example"
 _PR_SET_PDEATHSIG = 1
-
-CONFIG = """\
-# The demo's bridge. Try: broker-bridge audit --config {config}   (while it runs)
-[site]
-name = "Nordbank"
-state_dir = "state"
-
-[broker]
-port = 0
-
-[web]
-port = {web_port}
-
-[desk]
-dispositions = ["solved", "answered", "passed on", "no answer needed", "spam"]
-offer_timeout_s = 20
-
-[[queue]]
-name = "cards"
-title = "Cards and accounts"
-reply_within_s = 90
-
-[[queue]]
-name = "mail"
-title = "Mail"
-reply_within_s = 300
-
-[[queue]]
-name = "complaints"
-title = "Complaints"
-reply_within_s = 120
-
-[[channel]]
-name = "site-chat"
-kind = "webchat"
-queue = "cards"
-reply_within_s = 90
-
-[channel.settings]
-title = "Nordbank"
-greeting = "Hello! You are a customer of the demo now. Write something, and look at the other window."
-# All customers of the demo come from this machine.
-sockets_per_address = 60
-address_says_burst = 100
-
-[[channel]]
-name = "support-mail"
-kind = "email"
-queue = "mail"
-reply_within_s = 300
-
-[channel.settings]
-address = "{ours}"
-name = "Nordbank"
-signature = "{{agent}}\\nNordbank, cards and accounts"
-
-[channel.settings.listen]
-port = {smtp_port}
-
-[channel.settings.smtp]
-host = "127.0.0.1"
-port = {office_port}
-tls = "none"
-"""
 
 
 class SiteFailed(Exception):
@@ -102,14 +41,24 @@ class Person:
     name: str
     role: str = "agent"
     queues: tuple[str, ...] = ()
-    capacity: int = 6
+    skills: tuple[str, ...] = ()
+    units: int = 100
 
 
-MAYA = Person(agent="maya", name="Maya Lindqvist")
-OLE = Person(agent="ole", name="Ole Nilsen", queues=("cards", "mail"), capacity=3)
-PRIYA = Person(agent="priya", name="Priya Rao", queues=("cards", "complaints"), capacity=3)
+MAYA = Person(agent="maya", name="Maya Lindqvist", skills=("cards 3", "accounts 3", "disputes 2", "complaints 3"))
+OLE = Person(agent="ole", name="Ole Nilsen", queues=("cards", "mail"), skills=("cards 2", "accounts 4"), units=60)
+PRIYA = Person(
+    agent="priya",
+    name="Priya Rao",
+    queues=("cards", "mail", "complaints"),
+    skills=("cards 3", "disputes 4", "complaints 4"),
+    units=60,
+)
+TOMAS = Person(
+    agent="tomas", name="Tomas Brandt", queues=("cards", "mail"), skills=("cards 1", "complaints 1"), units=40
+)
 INES = Person(agent="ines", name="Ines Holt", role="supervisor")
-STAFF = (MAYA, OLE, PRIYA, INES)
+STAFF = (MAYA, OLE, PRIYA, TOMAS, INES)
 
 
 class DemoSite:
@@ -130,10 +79,12 @@ class DemoSite:
             SiteFailed: it did not become ready.
         """
         self.smtp_port = free_port()
-        config = CONFIG.format(
-            config=self._place.config,
+        zone = _zone()
+        config = rules.config(
+            path=str(self._place.config),
+            now=datetime.now(ZoneInfo(zone)),
+            zone=zone,
             web_port=free_port(),
-            ours=OURS,
             smtp_port=self.smtp_port,
             office_port=self._office_port,
         )
@@ -212,9 +163,10 @@ class DemoSite:
     async def _enroll(self, person: Person) -> tuple[str, str]:
         """An agent's short name and enrollment line."""
         queues = [word for queue in person.queues for word in ("--queue", queue)]
+        skills = [word for skill in person.skills for word in ("--skill", skill)]
         code, line = await self._command(
             *("agent", "add", person.agent, "--name", person.name, "--role", person.role),
-            *("--capacity", str(person.capacity), *queues),
+            *("--units", str(person.units), *queues, *skills),
         )
         if code != 0 or not line.strip():
             raise SiteFailed(f"{person.agent} could not be let in: see {self._place.bridge_log}")
@@ -244,6 +196,15 @@ class DemoSite:
         except OSError:
             lines = []
         return lines[-1][:300] if lines else "it said nothing"
+
+
+def _zone() -> str:
+    """The name of this machine's time zone, as far as it can be told."""
+    name = os.environ.get("TZ", "") or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+    try:
+        return name if name and ZoneInfo(name) else "UTC"
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"
 
 
 def _end_with_parent() -> None:

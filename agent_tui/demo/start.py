@@ -32,6 +32,7 @@ AGENT = "maya"
 def run(
     *,
     supervisor: bool = False,
+    seat: str = "",
     keep: bool = False,
     directory: str | None = None,
     theme: str | None = None,
@@ -39,13 +40,14 @@ def run(
     headless_s: float | None = None,
     seed: int = 1,
 ) -> int:
-    """Run the demo, or sit down at the supervisor's desk of the one that runs; the exit code.
+    """Run the demo, or sit down at the supervisor's or a colleague's desk of the one that runs; the exit code.
 
+    `seat`: the short name of the colleague to be.
     `headless_s`: no window; its agent is played too, everything goes faster, and a JSON summary is printed after so
     many seconds.
     """
-    if supervisor:
-        return _supervise(directory, theme, ascii)
+    if supervisor or seat:
+        return _join(directory, SUPERVISOR if supervisor else seat, theme, ascii)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         return _fail(f"the demo needs {', '.join(missing)}: pip install 'onewindow[bridge,email]'", UNAVAILABLE)
@@ -72,7 +74,9 @@ def _in_house(
             if headless_s is None:
                 _words(f"Be a customer: open {ready['chat']} in a browser.")
                 _words("Be the supervisor too: `agent-tui demo --supervisor` in another terminal.")
-                code = _window(place, AGENT, theme, ascii, ready["chat"])
+                _words("Be a colleague too: `agent-tui demo --as ole` in a third one.")
+                with place.sit(AGENT):
+                    code = _window(place, AGENT, theme, ascii, ready["chat"])
             else:
                 house.wait(headless_s)
         except KeyboardInterrupt:
@@ -168,14 +172,23 @@ class House:
         self._changed.set()
 
 
-def _supervise(directory: str | None, theme: str | None, ascii: bool | None) -> int:
+def _join(directory: str | None, agent: str, theme: str | None, ascii: bool | None) -> int:
+    """Another window on the demo that runs."""
     place = places.running(directory)
     if place is None:
         where = f" in {directory}" if directory else ""
         return _fail(f"no demo runs{where}: start one with `agent-tui demo` in another terminal", UNAVAILABLE)
+    free = sorted(path.stem for path in place.keys.glob("*.line"))
+    if agent not in free:
+        return _fail(f"nobody here is called {agent}: be one of {', '.join(free)}", USAGE)
     if not _has_terminal():
         return _fail("the window needs a terminal", USAGE)
-    return _window(place, SUPERVISOR, theme, ascii, "")
+    try:
+        held = place.sit(agent)
+    except BlockingIOError:
+        return _fail(f"{agent} has a window already", UNAVAILABLE)
+    with held:
+        return _window(place, agent, theme, ascii, "")
 
 
 def _window(place: Place, agent: str, theme: str | None, ascii: bool | None, chat_url: str) -> int:

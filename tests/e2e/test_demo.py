@@ -63,7 +63,7 @@ async def test_a_headless_demo_serves_its_customers_and_its_books_balance(tmp_pa
     assert (tmp_path / "demo" / "house.log").read_text() == ""
     assert not Place(tmp_path / "demo").is_alive and places.running(None) is None
     keys = list((tmp_path / "demo" / "keys").iterdir())
-    assert len(keys) == 4 and all(path.stat().st_mode & 0o077 == 0 for path in keys)
+    assert len(keys) == 5 and all(path.stat().st_mode & 0o077 == 0 for path in keys)
 
 
 async def test_killing_the_demo_leaves_no_bridge_and_no_broker_behind(
