@@ -39,6 +39,7 @@ from broker_bridge.daemon.sections import Agent, Desk, DispositionWords, Queue, 
 
 T = TypeVar("T")
 
+MOST_CLOSURES = 5_000
 GONE = "gone"
 """Source of what was in the file once: the same block, put back, counts as new."""
 BY_COMMAND = ("", GONE)
@@ -74,12 +75,20 @@ def digest(rules: msgspec.Struct) -> str:
 
 def laws(config: Config, now_ms: int) -> Laws:
     """The policy of a configuration; reads its calendar files."""
-    return written(config.queues, config.desk, config.agents, config.path.parent, now_ms)
+    by_channel = {one.queue for one in config.channels if one.reply_within_s is not None}
+    return written(config.queues, config.desk, config.agents, config.path.parent, now_ms, by_channel)
 
 
-def written(queues: Sequence[Queue], desk: Desk, agents: Sequence[Agent], folder: Path, now_ms: int) -> Laws:
-    """`folder`: calendar files are relative to it."""
-    reader = _Reader(folder, now_ms)
+def written(
+    queues: Sequence[Queue],
+    desk: Desk,
+    agents: Sequence[Agent],
+    folder: Path,
+    now_ms: int,
+    by_channel: Collection[QueueId] = (),
+) -> Laws:
+    """`folder`: calendar files are relative to it. `by_channel`: queues of which a channel has its own `reply_within_s`."""
+    reader = _Reader(folder, now_ms, by_channel)
     return Laws(
         queues={one.name: reader.queue(one, desk) for one in queues},
         desk=reader.desk(desk),
@@ -130,7 +139,8 @@ def window(now_ms: int) -> tuple[int, int]:
 class _Reader:
     """Words into rules; what cannot be read is noted, and its default stands in."""
 
-    def __init__(self, folder: Path, now_ms: int) -> None:
+    def __init__(self, folder: Path, now_ms: int, by_channel: Collection[QueueId]) -> None:
+        self._by_channel = by_channel
         self._folder = folder
         self._now_ms = now_ms
         self.problems: list[Problem] = []
@@ -217,6 +227,11 @@ class _Reader:
         for number, name in enumerate(said.holidays, 1):
             for one in self._closures(f"{where}: holidays number {number}", name, hours.zone):
                 found.add((one.from_ms, one.to_ms, one.title))
+        if len(found) > MOST_CLOSURES:
+            # A definition is one message of LOG.
+            sentence = f"they close it {len(found):,} times in four years; at most {MOST_CLOSURES:,}"
+            self.problems.append(Problem(key=f"{where}: holidays", sentence=sentence))
+            return hours
         closures = tuple(Closure(title=title, from_ms=start, to_ms=end) for start, end, title in sorted(found))
         return msgspec.structs.replace(hours, closures=closures)
 
@@ -239,7 +254,8 @@ class _Reader:
             if any(not one.priority for one in found):
                 sentence = "the target without a priority says the same; keep one of the two"
                 self.problems.append(Problem(key=f"{where}: reply_within_s", sentence=sentence))
-            else:
+            elif said.name not in self._by_channel:
+                # A target of the queue comes before that of a channel; this one comes after (`Config.reply_within_s`).
                 found.append(Target(first_reply_s=said.reply_within_s, next_reply_s=said.reply_within_s))
         return tuple(found)
 

@@ -65,8 +65,9 @@ def opening_hours(words: Mapping[str, Any], *, has_holidays: bool) -> Hours:
 
 def _spans(key: str, value: object) -> Iterator[Span]:
     days = _days(key)
-    texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) for text in texts):
+    values: list[Any] = value if isinstance(value, list) else [value]
+    texts = [text for text in values if isinstance(text, str)]
+    if len(texts) != len(values):
         raise ValueError(f'{key}: write it as "08:00-12:00, 13:00-18:00"')
     for part in ",".join(texts).split(","):
         if not part.strip():

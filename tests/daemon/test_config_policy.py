@@ -160,6 +160,17 @@ def test_an_old_file_means_what_it_meant() -> None:
     assert config.desk.offers
 
 
+def test_a_time_of_the_queue_does_not_stand_before_that_of_its_channel() -> None:
+    channel = '[[channel]]\nname = "{}"\nkind = "webchat"\nqueue = "support"\n'
+    slow = "[[queue]]\nname = 'support'\nreply_within_s = 3600\n" + channel.format("slow")
+    both = slow + channel.format("quick") + "reply_within_s = 60\n"
+    (target,) = policyfile.laws(read(slow), NOW_MS).queues["support"].targets
+    assert target.first_reply_s == 3600
+    config = read(both)
+    assert policyfile.laws(config, NOW_MS).queues["support"].targets == ()
+    assert [config.reply_within_s(one) for one in config.channels] == [3600, 60]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
