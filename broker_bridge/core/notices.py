@@ -18,7 +18,7 @@ from broker_bridge.contract.views import Notice
 from broker_bridge.contract.words import opened
 from broker_bridge.core.definitions import Policy
 from broker_bridge.core.state import Conversation
-from broker_bridge.core.why_terms import lasting
+from broker_bridge.core.why_terms import capital, lasting
 
 MOST_TEXT = 300
 TARGETS = {"first": "The first answer", "next": "The answer", "resolution": "The end of the case"}
@@ -50,7 +50,7 @@ class Teller(msgspec.Struct, frozen=True, kw_only=True):
         return any(isinstance(fact, kinds) for fact in self.entry.facts)
 
     def note(self, kind: str, text: str, *agents: AgentId, supervisors: bool = False) -> Addressed:
-        notice = Notice(kind=kind, text=text[:MOST_TEXT], conv=self.state.id)
+        notice = Notice(kind=kind, text=capital(text)[:MOST_TEXT], conv=self.state.id)
         return Addressed(notice=notice, agents=frozenset(agents) - {self.by, ""}, to_supervisors=supervisors)
 
 
@@ -141,6 +141,8 @@ def _offer_ended(fact: f.OfferEnded, teller: Teller) -> Iterator[Addressed]:
 def _consult_ended(fact: f.ConsultEnded, teller: Teller) -> Iterator[Addressed]:
     state = teller.state
     why = f": {fact.reason}" if fact.reason else ""
+    if not state.owner:
+        return
     yield teller.note(
         "returned", f"The talk with {teller.name_of(fact.agent)} is over{why}. It stays yours.", state.owner
     )
@@ -159,12 +161,13 @@ def _accepted(fact: f.Accepted, teller: Teller) -> Iterator[Addressed]:
     """What one gets without having said yes to it now."""
     state = teller.state
     if teller.has(f.Transferred):
-        yield teller.note("assigned", f"{teller.name_of(teller.by)} gave it to you.", fact.agent)
+        giver = teller.by or next(one.agent for one in teller.entry.facts if isinstance(one, f.Transferred))
+        yield teller.note("assigned", f"{teller.name_of(giver)} gave it to you.", fact.agent)
     elif teller.has(f.TransferAccepted) or teller.has(f.Offered, f.Reopened, f.Opened):
         pass
     elif teller.by and teller.by != fact.agent:
         yield teller.note("assigned", f"{teller.name_of(teller.by)} handed it over to you.", fact.agent)
-    elif not teller.by:
+    elif teller.entry.by == "timer":
         yield teller.note("assigned", "It is yours now: who had it is gone.", fact.agent)
     if teller.has(f.Transferred, f.TransferAccepted) or state.last_owner not in ("", fact.agent):
         yield teller.note("observed", f"{teller.name_of(fact.agent)} has it now.", *state.observers)

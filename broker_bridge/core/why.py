@@ -19,7 +19,7 @@ from broker_bridge.core import conversation as conv
 from broker_bridge.core import hours, why_words
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.core.why_steps import Steps
-from broker_bridge.core.why_terms import Live, Setting, Step, Told, needs_in_words
+from broker_bridge.core.why_terms import Live, Setting, Step, Told, capital, needs_in_words
 
 __all__ = ["Live", "Setting", "Told", "explain", "folded", "view"]
 
@@ -52,7 +52,7 @@ def view(state: Conversation, told: Told, setting: Setting, live: Live | None = 
     if live is not None:
         _of_queue(told, live.why, state, setting)
     return WhyView(
-        sentence=why_words.sentence(state, told, live, setting),
+        sentence=capital(why_words.sentence(state, told, live, setting)),
         lines=_bounded([_line(step, setting.now_ms) for step in told.steps]),
         who=tuple(_who(one, why, one.agent in chosen, setting) for one in why.considered) if why is not None else (),
         skipped=why.skipped if why is not None else (),

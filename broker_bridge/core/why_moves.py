@@ -131,8 +131,9 @@ def _accepted(fact: f.Accepted, steps: Steps, state: Conversation) -> None:
     if f.TransferAccepted in steps.kinds:
         steps.decided("transfer", steps.passed_by or state.owner)
     elif f.Transferred in steps.kinds:
-        steps.add("given", f"{takes}: {setting.who(steps.by or state.owner)} gave it without asking")
-        steps.decided("forced", steps.by)
+        giver = steps.by or steps.passed_by
+        steps.add("given", f"{takes}: {setting.who(giver)} gave it without asking")
+        steps.decided("forced", giver)
     elif f.Reopened in steps.kinds:
         pass
     elif f.SplitFrom in steps.kinds:
