@@ -432,6 +432,10 @@ class Unmerged(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="unmerge
     agent: AgentId
     is_source: bool = False
     """This is the case that had gone into the other."""
+    cases: tuple[ConversationId, ...] = ()
+    """Those that had been merged into this one before: what was said in them comes back with it."""
+    tasks: tuple[tuple[TaskId, int], ...] = ()
+    """(task, when it was made in ms) of those that come back as they are."""
 
 
 class SplitOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_off"):

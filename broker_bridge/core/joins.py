@@ -168,7 +168,15 @@ def unmerge(
     if not actor.works_on(source.queue) and target.owner != actor.agent:
         return refuse("denied", f"You do not work on the queue {source.queue}. Ask a supervisor.")
     back = tuple(name for name in known.handles if name in handles and handles[name].conversation == target.id)
-    undone: tuple[f.ConversationFact, ...] = (f.Unmerged(conversation=target.id, agent=actor.agent, is_source=True),)
+    undone: tuple[f.ConversationFact, ...] = (
+        f.Unmerged(
+            conversation=target.id,
+            agent=actor.agent,
+            is_source=True,
+            cases=tuple(source.merged),
+            tasks=tuple((name, task.at_ms) for name, task in source.tasks.items() if name in target.tasks),
+        ),
+    )
     if source.before_merge != CLOSED:
         undone = (*undone, f.Queued(queue=source.queue, reason="the merge was undone", skills=source.skills))
     undone = (*undone, *(fact for name in source.tasks for fact in _task_back(source, target, name, actor.agent)))

@@ -13,7 +13,7 @@ from broker_bridge.daemon.readmodel import ReadModel
 
 
 def apply(model: ReadModel, state: Conversation, fact: f.Fact, entry: Entry, seq: int) -> None:
-    """`state`: of the case that the fact stands in, after its entry."""
+    """`state`: of the case that the fact stands in, perhaps ahead of its entry: good for its names alone."""
     if isinstance(fact, (f.TaskAdded, f.TaskChanged)):
         _task(model, state, fact, entry)
     elif isinstance(fact, f.TaskDone):
@@ -21,12 +21,12 @@ def apply(model: ReadModel, state: Conversation, fact: f.Fact, entry: Entry, seq
     elif isinstance(fact, f.MergedFrom):
         model.move_items("conversation = ?", (fact.conversation,), state.id, seq, fact.number)
     elif isinstance(fact, f.Unmerged) and fact.is_source:
-        # With everything that had been merged into it before.
-        homes = (state.id, *state.merged)
+        # With everything that had been merged into it before. Not from the state: that may be ahead of this entry.
+        homes = (state.id, *fact.cases)
         marks = ", ".join("?" for _ in homes)
         model.move_items(f"conversation = ? AND home IN ({marks})", (fact.conversation, *homes), state.id, seq, "")
-        for task, one in state.tasks.items():
-            model.keep_task(task, state.id, {"done_ms": None, "is_dropped": False, "at_ms": one.at_ms})
+        for task, at_ms in fact.tasks:
+            model.keep_task(task, state.id, {"done_ms": None, "is_dropped": False, "at_ms": at_ms})
     elif isinstance(fact, f.SplitOff):
         # Events stay where they happened: only what somebody said has an id of its own.
         model.move_items(
