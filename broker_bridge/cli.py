@@ -49,6 +49,14 @@ QUEUE_EXAMPLES = """examples:
 
 A change holds until the queue's block in bridge.toml changes. Holidays given here are read now, once; the file's are renewed."""
 
+ROUTE_EXAMPLES = """examples:
+  broker-bridge route --what-if other.toml --since 24h
+  broker-bridge route --what-if other.toml --since 2026-11-20 --until 2026-11-21 --queue support --limit 0
+  broker-bridge route --what-if other.toml --json | python3 -m json.tool
+
+The site must run: the log is read through its broker. It is only read. A block [[queue]] or [[agent]] in POLICY.toml is a whole one:
+what it does not say takes its default. No customer's words are shown."""
+
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
@@ -97,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
         _add_config(one)
     _agent_commands(commands)
     _queue_commands(commands)
+    _route_command(commands)
     _dead_commands(commands)
     decode = _command(commands, "decode", "decode", "what the bridge makes of files from outside, as JSON lines")
     decode.add_argument("kind", metavar="KIND", help="a channel kind, as email")
@@ -194,6 +203,29 @@ def _queue_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--away-reply", metavar="TEXT", help="told once to who writes out of hours")
 
 
+def _route_command(commands: Any) -> None:
+    route = _command(
+        commands,
+        "route",
+        "route",
+        "route the log again by another policy and print what would differ",
+        epilog=ROUTE_EXAMPLES,
+    )
+    route.add_argument(
+        "--what-if",
+        dest="policy",
+        required=True,
+        metavar="POLICY.toml",
+        help="[desk], [[queue]] and [[agent]] as in bridge.toml; what it does not name stays as it was",
+    )
+    route.add_argument("--since", default="24h", metavar="WHEN", help="90m, 24h or 7d ago, or 2026-11-21T09:30 (24h)")
+    route.add_argument("--until", default="", metavar="WHEN", help="as --since (now)")
+    route.add_argument("--queue", default="", metavar="Q", help="only decisions on cases of this queue")
+    route.add_argument("--limit", type=_count, default=50, metavar="N", help="differences shown (50); 0: all")
+    route.add_argument("--json", action="store_true", help="everything as one JSON line")
+    _add_config(route)
+
+
 def _dead_commands(commands: Any) -> None:
     dead = _command(commands, "dead", "dead", "what could not be read or applied: see, repair, replay")
     deeds = dead.add_subparsers(dest="deed", metavar="DEED", required=True)
@@ -233,6 +265,13 @@ def _named_reference(text: str) -> tuple[str, str]:
     if not name or not parted:
         raise argparse.ArgumentTypeError("write NAME=REFERENCE, as maya=file:maya.seed")
     return name, reference
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("0 or more")
+    return number
 
 
 def _positive(text: str) -> int:
