@@ -16,6 +16,8 @@ WRAP_UPS = ("none", "optional", "mandatory", "timed")
 PAUSES = ("waiting", "snoozed")
 LEVELS = range(1, 6)
 LONGEST_OFFER_S = 3_600
+LONGEST_S = 366 * 86_400
+"""Of everything that is waited for: what nobody lives to see is a slip of the pen."""
 MOST_LETTERS = 4_000
 
 
@@ -85,12 +87,12 @@ def _meant(word: str, known: Collection[str]) -> str:
 def _ranges(where: str, rules: QueueRules) -> Iterator[Problem]:
     if not 1 <= rules.priority <= 9:
         yield Problem(key=f"{where}: priority", sentence=f"use 1 (first) to 9, not {rules.priority}")
-    if rules.affinity_s < 0:
-        yield Problem(key=f"{where}: affinity_s", sentence="it is 0 (not at all) or more seconds")
+    if not 0 <= rules.affinity_s <= LONGEST_S:
+        yield Problem(key=f"{where}: affinity_s", sentence="it is 0 (not at all) or more seconds, at most a year")
     if not 1 <= rules.offer_s <= LONGEST_OFFER_S:
         yield Problem(key=f"{where}: offer_s", sentence=f"an offer rings 1 to {LONGEST_OFFER_S} seconds")
-    if rules.wrap_up_s < 1:
-        yield Problem(key=f"{where}: wrap_up_s", sentence="it is at least a second")
+    if not 1 <= rules.wrap_up_s <= LONGEST_S:
+        yield Problem(key=f"{where}: wrap_up_s", sentence="it is at least a second, at most a year")
     for key, share in (("warn_share", rules.warn_share), ("service_level", rules.service_level)):
         if not 0 <= share <= 1:
             yield Problem(key=f"{where}: {key}", sentence=f"a share is 0 to 1, not {share:g}")
@@ -100,12 +102,12 @@ def _steps(where: str, rules: QueueRules) -> Iterator[Problem]:
     before_s, moved = 0, ""
     for number, step in enumerate(rules.overflow, 1):
         place = f"{where}: overflow number {number}"
-        if step.widen < 0:
+        if step.widen and step.widen not in LEVELS:
             yield Problem(key=place, sentence="widen is 1 to 5 levels")
         if [bool(step.widen), bool(step.queue), bool(step.alarm)].count(True) != 1:
             yield Problem(key=place, sentence="say exactly one of widen, queue and alarm")
-        if step.after_s < 1:
-            yield Problem(key=place, sentence="after_s is at least a second")
+        if not 1 <= step.after_s <= LONGEST_S:
+            yield Problem(key=place, sentence="after_s is at least a second, at most a year")
         elif step.after_s < before_s:
             sentence = f"it comes after a step of {before_s} s: write the steps in the order in which they happen"
             yield Problem(key=place, sentence=sentence)
@@ -125,8 +127,9 @@ def _targets(where: str, rules: QueueRules) -> Iterator[Problem]:
             yield Problem(key=place, sentence=f"a priority is 1 (first) to 9, or 0 for every other, not {one.priority}")
         times = {"first_reply": one.first_reply_s, "next_reply": one.next_reply_s, "resolution": one.resolution_s}
         for key, seconds in times.items():
-            if seconds is not None and seconds < 1:
-                yield Problem(key=f"{place}: {key}", sentence="a target is at least a second; leave it out for none")
+            if seconds is not None and not 1 <= seconds <= LONGEST_S:
+                sentence = "a target is at least a second, at most a year; leave it out for none"
+                yield Problem(key=f"{place}: {key}", sentence=sentence)
         if all(seconds is None for seconds in times.values()):
             yield Problem(key=place, sentence="it promises nothing: say first_reply, next_reply or resolution")
     for text in twice([str(one.priority) for one in rules.targets]):

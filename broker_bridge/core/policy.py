@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from broker_bridge.contract.ids import AgentId, QueueId
 from broker_bridge.contract.policy import DeskRules, QueueRules, Seat
-from broker_bridge.core.onequeue import dispositions, problems_alone, twice, unknown_skills
+from broker_bridge.core.onequeue import LONGEST_S, dispositions, problems_alone, twice, unknown_skills
 from broker_bridge.core.problem import Problem, nearest, shown
 
 __all__ = ["Problem", "problems"]
@@ -62,8 +62,8 @@ def _desk(desk: DeskRules, kinds: Collection[str]) -> Iterator[Problem]:
             yield Problem(key=f"desk.{key}", sentence="each is one line of printable characters")
         for word in twice(list(words)):
             yield Problem(key=f"desk.{key}", sentence=f"{shown(word)} stands there twice")
-    if desk.silent_grace_s < 0:
-        yield Problem(key="desk.silent_grace_s", sentence="it is 0 (never) or more seconds")
+    if not 0 <= desk.silent_grace_s <= LONGEST_S:
+        yield Problem(key="desk.silent_grace_s", sentence="it is 0 (never) or more seconds, at most a year")
     yield from dispositions("desk", desk.dispositions)
 
 

@@ -116,6 +116,8 @@ Wants=network-online.target
 [Service]
 Type=notify
 ExecStart=/usr/local/bin/broker-bridge run --config /etc/onewindow/bridge.toml
+# Queues, agents and the house are read again by `systemctl reload onewindow-bridge`
+ExecReload=/bin/kill -HUP $MAINPID
 DynamicUser=yes
 StateDirectory=onewindow-bridge
 # Each secret is a file of root's; in bridge.toml it is `credential:mail-password` or `keyring:onewindow/mail-password`.
