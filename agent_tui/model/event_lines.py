@@ -1,7 +1,7 @@
-"""An event of a thread: one muted line with its time, its words and the moment that it speaks of.
+"""An event of a thread: a muted line with its time, its words and the moment that it speaks of.
 
-The law: a moment is told in the reader's zone and seen from the day of the event, so that it stays true the day after; it is
-never cut off, the words before it are.
+The law: a moment is told in the reader's zone and seen from the day of the event, so that it stays true the day after. What
+another channel did is one line, cut; what happened to the case is whole as far as three lines go: the reason stands at its end.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from agent_tui.model import clock
-from agent_tui.model.cells import cut, pad, width
+from agent_tui.model.cells import cut, pad, width, wrap
 from agent_tui.model.clean import clean_line
 from agent_tui.model.rows import Moment
 from agent_tui.model.runs import Line, Run, ends, line
 from broker_bridge.contract.views import Item
 
 WEEK_DAYS = 7
+MOST_ROWS = 3
 REARRANGED = ("undid the merge", "split: later messages")
 """Of events after which items of the case are elsewhere."""
 
@@ -30,17 +31,22 @@ def is_rearranged(item: Item) -> bool:
     return item.kind == "event" and any(words in item.text for words in REARRANGED)
 
 
-def event_line(item: Item, cells: int, at: Moment, acts: tuple[Run, ...] = ()) -> Line:
-    """`   14:02  Maya snoozed it until 15:30`; `acts` at the right end."""
+def event_lines(item: Item, cells: int, at: Moment, acts: tuple[Run, ...] = ()) -> tuple[Line, ...]:
+    """`   14:02  Maya snoozed it until 15:30`; `acts` at the right end of the first."""
     text = at.glyphs.ours(clean_line(item.text))
     if item.kind == "unreadable":
         text = f"could not be read: {clean_line(item.reason) or text}"
     word = pad(cut(clean_line(item.channel), 4, ""), 5) if item.channel else ""
     before = f"   {clock.at(item.at_ms, at.tz)}  {word}"
-    then = moment_words(item, at.tz)
-    room = cells - 1 - width(before) - width(then) - sum(width(run.text) for run in acts) - (2 if acts else 0)
-    left = (Run(f"{before}{cut(text, max(8, room), at.glyphs.dots)}{then}", "mut"),)
-    return line(*ends(left, acts, cells - 1, at.glyphs.dots))
+    room = max(8, cells - 1 - width(before) - sum(width(run.text) for run in acts) - (2 if acts else 0))
+    text += moment_words(item, at.tz)
+    rows = [cut(text, room, at.glyphs.dots)]
+    if not item.channel and width(text) > room:
+        rows = list(wrap(text, room)[:MOST_ROWS])
+        if wrap(text, room)[MOST_ROWS:]:
+            rows[-1] = cut(f"{rows[-1]}{at.glyphs.dots}{at.glyphs.dots}", room, at.glyphs.dots)
+    first = line(*ends((Run(f"{before}{rows[0]}", "mut"),), acts, cells - 1, at.glyphs.dots))
+    return (first, *(line(Run(" " * width(before)), Run(row, "mut")) for row in rows[1:]))
 
 
 def moment_words(item: Item, tz: tzinfo = UTC) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agent_tui.model import clock, packet_lines
 from agent_tui.model.cells import cut, pad, width, wrap
 from agent_tui.model.clean import clean, clean_line
-from agent_tui.model.event_lines import event_line, is_merged_in
+from agent_tui.model.event_lines import event_lines, is_merged_in
 from agent_tui.model.file_lines import file_rows
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.rows import Moment
@@ -86,8 +86,8 @@ def body(item: Item, place: Place, at: Moment, keys: Keys) -> tuple[Line, ...]:
         return _lane(item, place.cells, at)
     if item.kind in _TALK:
         return _talk(item, place, at, keys)
-    said = event_line(item, place.cells, at, _event_key(item, keys))
-    return (said, *_lane(item, place.cells, at)) if item.packet is not None else (said,)
+    said = event_lines(item, place.cells, at, _event_key(item, keys))
+    return (*said, *_lane(item, place.cells, at)) if item.packet is not None else said
 
 
 def _event_key(item: Item, keys: Keys) -> tuple[Run, ...]:

@@ -223,7 +223,8 @@ class Handing(Vertical):
         glyphs = self._place.glyphs
         title = [Run("  "), Run("Goes along", "mut", "b")]
         if self._view is None:
-            words = "not known: write it" if self._is_asked else f"{glyphs.waits} asking what is known"
+            why = "not known: write it" if self._place.is_up else "not known without a link"
+            words = why if self._is_asked else f"{glyphs.waits} asking what is known"
             title.append(Run(f"   {words}", "mut", "i"))
         self.query_one("#along", Painted).show(line(*title, ground="bar"))
         rows: list[Line] = []

@@ -18,6 +18,8 @@ from tests.tui.staged import replaced
 from tests.tui.test_window import Desk, desk
 from tests.until import until
 
+SECOND = ("c-2108", SECOND_NUMBER)
+
 
 async def _anna(it: Desk, row: Row = SUGGESTED, *more: Item) -> None:
     """Her case with everything that can be done to it."""
@@ -107,7 +109,8 @@ async def test_cases_that_lead_to_each_other_end_somewhere(tmp_path: Path) -> No
 
 async def test_the_event_of_a_merge_is_undone_by_a_key(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
-        await _anna(it, replaced(SUGGESTED, suggestion="", verbs=(*SUGGESTED.verbs, "unmerge")), MERGED_IN)
+        row = replaced(SUGGESTED, suggestion="", merged=(SECOND,), verbs=(*SUGGESTED.verbs, "unmerge"))
+        await _anna(it, row, MERGED_IN)
         await until(lambda: "U un-merge" in it.text())
         await it.press("U")
         act = await it.posted(c.Unmerge)
@@ -116,12 +119,44 @@ async def test_the_event_of_a_merge_is_undone_by_a_key(tmp_path: Path) -> None:
 
 async def test_of_several_merged_cases_it_is_asked_which(tmp_path: Path) -> None:
     other = replaced(MERGED_IN, id="m-19", seq=19, rev=19, text="44713 was merged in", case="44713")
+    merged = (SECOND, ("c-4471", "44713"))
     async with desk(tmp_path) as it:
-        await _anna(it, replaced(SUGGESTED, suggestion="", verbs=(*SUGGESTED.verbs, "unmerge")), MERGED_IN, other)
+        row = replaced(SUGGESTED, suggestion="", merged=merged, verbs=(*SUGGESTED.verbs, "unmerge"))
+        await _anna(it, row, MERGED_IN, other)
         await it.press("U")
         await until(lambda: isinstance(it.app.screen, Choose) and "#44713" in it.text())
         await it.press("2")
         assert (await it.posted(c.Unmerge)).conversation == "c-4471"
+
+
+async def test_under_the_cursor_the_event_says_which_of_several_it_is(tmp_path: Path) -> None:
+    other = replaced(MERGED_IN, id="m-19", seq=19, rev=19, text="44713 was merged in", case="44713")
+    async with desk(tmp_path) as it:
+        merged = (SECOND, ("c-4471", "44713"))
+        row = replaced(SUGGESTED, suggestion="", merged=merged, verbs=(*SUGGESTED.verbs, "unmerge"))
+        await _anna(it, row, MERGED_IN, other)
+        await it.press("enter")
+        it.screen.thread.list.select("m-19")
+        await it.press("U")
+        assert (await it.posted(c.Unmerge)).conversation == "c-4471"
+
+
+@pytest.mark.parametrize(
+    "words", ["Maya Lindqvist undid the merge", "Maya Lindqvist split: later messages go on in #N3W"]
+)
+async def test_what_went_to_another_case_is_gone_from_the_thread(tmp_path: Path, words: str) -> None:
+    async with desk(tmp_path) as it:
+        await _anna(it)
+        await until(lambda: "And can I pay" in it.text())
+        gone, stays = scenes.ANNA_ITEMS[-1], scenes.ANNA_ITEMS[:-1]
+        said = replaced(gone, id="m-90", seq=90, rev=90, kind="event", name="", text=words)
+        it.fake.pages["c-anna"] = replaced(it.fake.pages["c-anna"], items=(*stays, said))
+        it.fake.feed_thread(SUGGESTED, said)
+        await until(
+            lambda: words[:20] in it.text() and it.screen.reading.opened and not it.screen.reading.opened.is_rearranged
+        )
+        assert gone.id not in [item.id for item in it.screen.reading.opened.items]
+        assert [item.id for item in it.screen.reading.opened.items] == [*(item.id for item in stays), "m-90"]
 
 
 async def test_a_merged_case_itself_is_taken_out(tmp_path: Path) -> None:
