@@ -107,7 +107,11 @@ class Tasking(Dialog[Wish | None]):
         who = task_lines.matched(self._value("assignee"), self._agents)
         others = f" and {len(who) - 1} more" if len(who) > 1 else ""
         self._entry("assignee").say(
-            cut(f"{clean_line(who[0].name, 40)}, {presence.word(who[0].state, who[0].reason)}{others}" if who else "", room), "text"
+            cut(
+                f"{clean_line(who[0].name, 40)}, {presence.word(who[0].state, who[0].reason)}{others}" if who else "",
+                room,
+            ),
+            "text",
         )
         found = [task_lines.matched(name, self._agents) for name in self._names()]
         words = ", ".join(clean_line(one[0].name, 30) for one in found if one)
