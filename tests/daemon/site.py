@@ -27,7 +27,7 @@ from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import Mint
 from broker_bridge.contract.words import opened
 from broker_bridge.core import conversation, delivery
-from broker_bridge.daemon import admin, config
+from broker_bridge.daemon import admin, config, visiting
 from broker_bridge.daemon.accounts import INBOX_BRIDGE, make_seed
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.office import LedgerLine, NewAgent
@@ -93,7 +93,7 @@ class Site:
                 copy = other.folder / file
                 copy.write_bytes((state / file).read_bytes())
                 copy.chmod(0o600)
-        url = admin.endpoint(self.config)["broker"]
+        url = visiting.endpoint(self.config)["broker"]
         other.configure(broker=f'mode = "external"\nurl = "{url}"\nseed = "file:bridge.seed"')
         toml = other.folder / "bridge.toml"
         toml.write_text(toml.read_text().replace("[site]\n", '[site]\nkey = "file:site.key"\n'))
@@ -198,7 +198,7 @@ class Site:
     async def _connect(self, name: str) -> Bus | None:
         try:
             return await Bus.connect(
-                admin.endpoint(self.config)["broker"].split(","),
+                visiting.endpoint(self.config)["broker"].split(","),
                 seed=self.seeds[name],
                 name=name,
                 inbox_prefix=f"_INBOX_{name}",
@@ -231,7 +231,7 @@ class Site:
         """The bridge's own rights."""
         site_config = self.config
         bus = await Bus.connect(
-            admin.endpoint(site_config)["broker"].split(","),
+            visiting.endpoint(site_config)["broker"].split(","),
             seed=bridge_seed(site_config, Secrets(self.folder)),
             name="test",
             inbox_prefix=INBOX_BRIDGE,
@@ -297,7 +297,7 @@ class Site:
         async with self.bus() as bus:
             key = site_key(site_config.state_dir, site_config.site.key, Secrets(self.folder), may_make=False)
             sealer = Sealer(key, await bus.kv("keys"))
-            async for item in admin._all(bus, "LOG", "cc.log.>"):
+            async for item in visiting.all_items(bus, "LOG", "cc.log.>"):
                 try:
                     found.append((item.seq, item.subject, await sealer.open_entry(codec.entry(item.body))))
                 except codec.Malformed:

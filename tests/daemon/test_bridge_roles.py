@@ -13,7 +13,7 @@ from broker_bridge.contract import codec
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
 from broker_bridge.contract import views as v
-from broker_bridge.daemon import admin
+from broker_bridge.daemon import admin, visiting
 from broker_bridge.daemon.audit import Record
 from broker_bridge.daemon.wire import BusError
 from tests.daemon.site import Site, item
@@ -49,7 +49,7 @@ async def _case(site: Site, who: str, **more: object) -> str:
 async def _records_of(site: Site, who: str) -> list[Record]:
     found = []
     async with site.bus() as bus:
-        async for one in admin._all(bus, "AUDIT", "cc.audit.>"):
+        async for one in visiting.all_items(bus, "AUDIT", "cc.audit.>"):
             record = _records.decode(one.body)
             if record.who == who:
                 found.append(record)
@@ -165,7 +165,7 @@ async def test_a_silent_read_is_a_supervisors_and_is_recorded(site: Site) -> Non
 async def test_records_of_one_boot_are_a_chain_without_a_hole(site: Site) -> None:
     bodies: dict[str, list[bytes]] = {}
     async with site.bus() as bus:
-        async for one in admin._all(bus, "AUDIT", "cc.audit.>"):
+        async for one in visiting.all_items(bus, "AUDIT", "cc.audit.>"):
             bodies.setdefault(one.subject, []).append(one.body)
     for chain in bodies.values():
         records = [_records.decode(body) for body in chain]

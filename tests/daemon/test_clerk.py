@@ -10,7 +10,7 @@ import pytest_asyncio
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.words import opened
-from broker_bridge.daemon import admin
+from broker_bridge.daemon import admin, visiting
 from broker_bridge.daemon.bus import Outgoing
 from tests.daemon.site import Site, assert_promises, item
 
@@ -31,7 +31,7 @@ async def test_an_item_that_lies_in_the_stream_twice_is_shown_once(site: Site) -
     said = [item(f"twice-{n}", f"twice{n % 3}", f"twice {n}") for n in range(12)]
     await site.insist(said)
     async with site.bus() as bus:
-        copies = [one async for one in admin._all(bus, "IN", "cc.in.>")]
+        copies = [one async for one in visiting.all_items(bus, "IN", "cc.in.>")]
         for number, one in enumerate(copies):
             # As after the stream has forgotten the id: the provider repeats, and it is stored a second time.
             await bus.publish(Outgoing(one.subject, one.body, {"Nats-Msg-Id": f"copy-{number}"}))

@@ -215,7 +215,7 @@ async def test_a_supervisors_word_that_cannot_be_recorded_does_not_hold() -> Non
     small = await a_house()
     async with small.working():
         await sign_in(small, "ann")
-        small.audit.record = _broken  # type: ignore[method-assign]
+        small.audit.record = _broken  # type: ignore[assignment, method-assign]
         answer = await small.ask("olga", c.Force(agent="ann", state="away", reason="training"))
         assert isinstance(answer, c.Refusal)
         assert answer.is_retryable
