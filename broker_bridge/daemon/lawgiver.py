@@ -156,7 +156,7 @@ class Lawgiver:
     def _stamp(self) -> Stamp:
         """Changes whenever the file, a calendar that it names, or the year does."""
         folder = self._config.path.parent
-        calendars = [folder / Path(name).expanduser() for queue in self._config.queues for name in queue.holidays]
+        calendars = [policyfile.beside(folder, name) for queue in self._config.queues for name in queue.holidays]
         year = datetime.fromtimestamp(self._now_ms() / 1000, UTC).year
         return (year, *(_stamp_of(path) for path in (self._config.path, *calendars)))
 
@@ -290,6 +290,7 @@ class Lawgiver:
 def _stamp_of(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
+        # Not there, or a name that no file can have.
         return 0, -1
     return found.st_mtime_ns, found.st_size

@@ -70,7 +70,12 @@ class Laws(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest(rules: msgspec.Struct) -> str:
     """The source of a definition."""
-    return hashlib.sha256(_canonical(rules)).hexdigest()[:16]
+    try:
+        text = _canonical(rules)
+    except OverflowError:
+        # A number beyond 64 bits is refused later; until then the block has a source like any other.
+        text = repr(rules).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def laws(config: Config, now_ms: int) -> Laws:
@@ -127,6 +132,15 @@ def kinds_of(config: Config) -> set[str]:
     """Every channel kind that there is here."""
     there = {found.name for found in pkgutil.iter_modules(channels.__path__)}
     return there | set(DEFAULT_COSTS) | {one.kind for one in config.channels}
+
+
+def beside(folder: Path, name: str) -> Path:
+    """A file that a configuration in `folder` names."""
+    try:
+        return folder / Path(name).expanduser()
+    except RuntimeError:
+        # `~somebody` who has no home here: told as a file that cannot be read.
+        return folder / name
 
 
 def window(now_ms: int) -> tuple[int, int]:
@@ -240,9 +254,8 @@ class _Reader:
         from broker_bridge.daemon import calendars
 
         try:
-            return calendars.closures(
-                self._folder / Path(name).expanduser(), zone, *window(self._now_ms), takes_free=True
-            )
+            path = beside(self._folder, name)
+            return calendars.closures(path, zone, *window(self._now_ms), takes_free=True)
         except calendars.CalendarError as error:
             self.problems.append(Problem(key=key, sentence=str(error)))
         return ()

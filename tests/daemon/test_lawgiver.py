@@ -186,6 +186,14 @@ async def test_a_changed_block_is_written_alone_and_by_the_leader_only(bus: Bus,
             WHOLE.replace(DESK, DESK + "costs = { webchat = 80 }\n") + "units = 60\n" + CHAT,
             "desk.costs.webchat: a webchat conversation takes 80 units, and no agent of queue support has more than 60",
         ),
+        (WHOLE.replace(SALES, f"{SALES}affinity_s = {10**30}\n"), "queue sales: affinity_s: it is 0"),
+        *(
+            (
+                WHOLE.replace(SALES, SALES + f'hours = {{ zone = "UTC" }}\nholidays = ["{name}"]\n'),
+                "queue sales: holidays number 1: ",
+            )
+            for name in ("none.ics", "\\u0000", "~nobody-at-all/x.ics")
+        ),
         ("[desk\n", "not valid TOML"),
     ],
 )
