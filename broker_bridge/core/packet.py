@@ -17,6 +17,11 @@ MOST = 300
 ENOUGH = 60
 """A problem said in fewer characters is completed by the next message."""
 OURS = ("you", "colleague")
+MOST_OURS = 20
+"""Of what we said and noted: more does not fit anyway."""
+MOST_THEIRS = 10
+
+Spoken = tuple[Item, list[str]]
 
 
 def prefill(items: Sequence[Item], identifiers: Iterable[Identifier] = ()) -> Packet:
@@ -27,11 +32,12 @@ def prefill(items: Sequence[Item], identifiers: Iterable[Identifier] = ()) -> Pa
         identifiers: the customer's, masked for the reader.
     """
     earlier, later = _after_packet(items)
+    ours = _spoken(later)
     return Packet(
         problem=earlier.problem or _problem(items),
         proved=earlier.proved or _proved(identifiers),
-        promised=_added(earlier.promised, _promised(later)),
-        tried=_added(earlier.tried, _tried(later)),
+        promised=_added(earlier.promised, _promised(ours)),
+        tried=_added(earlier.tried, _tried(ours)),
         open=_open(items),
     )
 
@@ -62,7 +68,7 @@ def _problem(items: Sequence[Item]) -> str:
     found: list[str] = []
     subject = ""
     for item in items:
-        if item.kind in OURS and not item.is_automatic and found:
+        if _is_ours(item) and found:
             break
         if item.kind != "them":
             continue
@@ -70,10 +76,16 @@ def _problem(items: Sequence[Item]) -> str:
         found += substance(item.text)
         if sum(map(len, found)) >= ENOUGH:
             break
-    said = together(found) or next((plain(item.text) for item in items if item.kind == "them" and plain(item.text)), "")
+    said = together(found) or _first_words(items)
     if subject and not said.casefold().startswith(subject.casefold()):
         said = f"{subject}: {said}" if said else subject
     return cut(said, MOST)
+
+
+def _first_words(items: Sequence[Item]) -> str:
+    """Whatever the customer said first, if nothing of it says anything of the matter."""
+    theirs = [item for item in items if item.kind == "them"][:MOST_THEIRS]
+    return next((words for item in theirs if (words := plain(item.text[: 2 * MOST]))), "")
 
 
 def _subject(subject: str) -> str:
@@ -86,36 +98,41 @@ def _subject(subject: str) -> str:
         words = rest.strip()
 
 
-def _promised(items: Sequence[Item]) -> list[str]:
-    return [
-        one
-        for item in items
-        if item.kind in OURS and not item.is_automatic
-        for one in substance(item.text)
-        if is_promise(one)
-    ]
+def _promised(ours: Iterable[Spoken]) -> list[str]:
+    return [one for item, said in ours if item.kind in OURS for one in said if is_promise(one)]
 
 
-def _tried(items: Sequence[Item]) -> list[str]:
+def _tried(ours: Iterable[Spoken]) -> list[str]:
     """What we said that is neither question nor promise, and what colleagues noted."""
     found: list[str] = []
-    for item in items:
-        if item.kind in OURS and not item.is_automatic:
-            found += [one for one in substance(item.text) if not is_question(one) and not is_promise(one)]
-            found += [f"sent {plain(file.name)}" for file in item.files]
-        elif item.kind == "note" and item.packet is None:
-            found += [f"note: {one}" for one in substance(item.text)[:2]]
+    for item, said in ours:
+        if item.kind in OURS:
+            found += [one for one in said if not is_question(one) and not is_promise(one)]
+            found += [f"sent {plain(file.name)}" for file in item.files[:5]]
+        else:
+            found += [f"note: {one}" for one in said[:2]]
     return found
+
+
+def _spoken(items: Sequence[Item]) -> list[Spoken]:
+    """The newest of what we said and noted, with its sentences."""
+    ours = [item for item in items if _is_ours(item) or (item.kind == "note" and item.packet is None)]
+    return [(item, substance(item.text)) for item in ours[-MOST_OURS:]]
+
+
+def _is_ours(item: Item) -> bool:
+    return item.kind in OURS and not item.is_automatic
 
 
 def _open(items: Sequence[Item]) -> str:
     """Questions of the customer since our last answer; the newest are kept if not all fit."""
-    asked: list[str] = []
+    waiting: list[Item] = []
     for item in items:
-        if item.kind in OURS and not item.is_automatic:
-            asked = []
+        if _is_ours(item):
+            waiting = []
         elif item.kind == "them":
-            asked += [one for one in sentences(item.text) if is_question(one)]
+            waiting.append(item)
+    asked = [one for item in waiting[-MOST_THEIRS:] for one in sentences(item.text) if is_question(one)]
     return _newest(list(dict.fromkeys(asked)))
 
 
@@ -129,7 +146,7 @@ def _proved(identifiers: Iterable[Identifier]) -> str:
 def _added(earlier: str, later: list[str]) -> str:
     room = MOST - len(earlier) - 1 if earlier else MOST
     fresh = _newest([one for one in dict.fromkeys(later) if one not in earlier], max(0, room))
-    return " ".join(part for part in (earlier, fresh) if part)
+    return cut(" ".join(part for part in (earlier, fresh) if part), MOST)
 
 
 def _newest(found: list[str], most: int = MOST) -> str:
@@ -143,4 +160,4 @@ def _newest(found: list[str], most: int = MOST) -> str:
             break
         kept.append(cut(one, room))
         room -= len(kept[-1]) + 1
-    return together(kept[::-1])
+    return cut(together(kept[::-1]), most)

@@ -6,16 +6,17 @@ Law: pure and bounded: only the first `MOST_READ` characters of a text are looke
 from __future__ import annotations
 
 import re
-import unicodedata
 from itertools import pairwise
 
 from broker_bridge.core import tongues
 
-MOST_READ = 4_000
+MOST_READ = 3_000
+MOST_JUDGED = 500
+"""Of one sentence: what it does stands at its beginning or, for a question, at its end."""
 WRAPPED = 45
 """A line of at least so many characters without an end was broken by the program, not by the person."""
 _END = re.compile(r"(?<=[.!?…])[\"'”»)\]]?\s+|(?<=[。！？])|\n+")  # noqa: RUF100
-_LINK = re.compile(r"\S+://\S*|www\.\S+")
+_LINK = re.compile(r"https?://\S*|www\.\S+", re.I)
 _SIGNATURE = re.compile(r"\n-- ?\n")
 _QUESTION = re.compile(r"[?？؟][\"'”»)\]*_~\s🙂😊🙏]*$")
 _CLAUSE = re.compile(r"[,;:] | and | und | och | og | ja | и ")
@@ -28,14 +29,10 @@ _TITLES = re.compile(
 
 
 def plain(text: str) -> str:
-    """One line without control, bidirectional and unassigned characters."""
-    kept = [" " if ch.isspace() else ch for ch in text if ch.isspace() or _is_kept(ch)]
-    return " ".join("".join(kept).split())
-
-
-def _is_kept(ch: str) -> bool:
-    category = unicodedata.category(ch)
-    return category[0] != "C" or ch in _JOINERS
+    """One line without control, bidirectional, private and unassigned characters."""
+    if not text.isprintable():
+        text = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or ch.isprintable() or ch in _JOINERS)
+    return " ".join(text.split())
 
 
 def sentences(text: str) -> list[str]:
@@ -55,7 +52,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _unwrapped(body: str) -> str:
-    lines = body.split("\n")
+    lines = [line for line in body.split("\n") if not line.startswith(">")] or [""]
     joined = lines[0]
     for before, line in pairwise(lines):
         is_broken = len(before) >= WRAPPED and before.rstrip()[-1:] not in ".!?…:。！？" and bool(line.strip())
@@ -94,13 +91,14 @@ def _is_empty(said: str) -> bool:
 
 def is_question(sentence: str) -> bool:
     """Whether it asks; a question mark inside an address does not count."""
-    return _QUESTION.search(_LINK.sub("x", sentence)) is not None
+    return _QUESTION.search(_LINK.sub("x", sentence[-MOST_JUDGED:])) is not None
 
 
 def is_promise(sentence: str) -> bool:
     """Whether whoever says it promises something."""
     if is_question(sentence):
         return False
+    sentence = sentence[:MOST_JUDGED]
     if tongues.WILL.search(sentence):
         return True
     return any(tongues.WHEN.search(part) and not tongues.PAST.search(part) for part in _CLAUSE.split(sentence))
