@@ -45,6 +45,7 @@ class Promised:
     conversation: str
     message: str | None
     text: str = ""
+    epoch: int | None = None
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Books:
     """(supervisor, conversation) of silent reads that were answered."""
     drafts: dict[tuple[str, str], str] = field(default_factory=dict)
     """(agent, conversation) to the draft that was kept last, as far as its terminal can know."""
+    carried: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(agent, conversation) to the drafts that a merge was told to have taken there."""
     problems: list[str] = field(default_factory=list)
     """What must not happen and was seen while it happened."""
     counts: dict[str, int] = field(default_factory=dict)

@@ -7,31 +7,23 @@ sentence that names what broke it; promises by number as in the design (promises
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from broker_bridge.contract import codec, ids
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.facts import Entry
+from broker_bridge.contract import ids
 from broker_bridge.contract.views import Row
 from broker_bridge.contract.words import opened
-from broker_bridge.core import conversation as conv
 from broker_bridge.core import delivery
-from broker_bridge.core.conversation import Conversation
 from broker_bridge.daemon.audit import Record
 from broker_bridge.daemon.clerk import Dead
-from broker_bridge.daemon.drafts import Drafts
-from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.ledger import Ledger
-from broker_bridge.daemon.seal import Sealer
-from broker_bridge.daemon.simulation.fakebus import FakeBus
-from broker_bridge.daemon.simulation.house import LANES, NAMED, SITE_KEY
-from broker_bridge.daemon.simulation.loop import Process
+from broker_bridge.daemon.simulation import checkfloor, checkjoins, checkowners, checkwork
+from broker_bridge.daemon.simulation.evidence import Evidence, gather
+from broker_bridge.daemon.simulation.house import LANES
 from broker_bridge.daemon.simulation.provider import CHANNELS
-from broker_bridge.daemon.simulation.shelf import ShelfModel
-from broker_bridge.daemon.states import CONV, KINDS, States
+from broker_bridge.daemon.states import CONV
 
 if TYPE_CHECKING:
     from broker_bridge.daemon.simulation.world import World
@@ -42,39 +34,12 @@ _dead = msgspec.json.Decoder(Dead)
 _records = msgspec.json.Decoder(Record)
 
 
-@dataclass
-class Evidence:
-    """A history's log, opened and folded once for all checkers."""
-
-    world: World
-    entries: list[tuple[int, str, str, Entry]] = field(default_factory=list)
-    """(sequence, aggregate kind, name, entry)."""
-    states: dict[tuple[str, str], object] = field(default_factory=dict)
-    drafts: dict[str, str] = field(default_factory=dict)
-    """Key of the bucket to the words in it."""
-    rebuilt: str = ""
-    """Checksum of a read model made anew."""
-
-    def say(self, sentence: str) -> None:
-        self.world.books.problems.append(sentence)
-
-    def conversations(self) -> list[Conversation]:
-        return [state for (kind, _), state in self.states.items() if kind == CONV and isinstance(state, Conversation)]
-
-    def facts(self) -> list[tuple[int, str, Entry, f.AnyFact]]:
-        """(sequence, name, entry, fact) of every conversation."""
-        return [
-            (seq, name, entry, fact) for seq, kind, name, entry in self.entries if kind == CONV for fact in entry.facts
-        ]
-
-
 async def check(world: World) -> None:
     """All checkers; what they find is in the world's books."""
-    evidence = await _gather(world)
+    evidence = await gather(world)
     for checker in (
         _every_item_once,
         _items_in_order,
-        _one_owner,
         _nothing_twice_at_the_provider,
         _every_reply_ends,
         _replies_in_order,
@@ -84,7 +49,20 @@ async def check(world: World) -> None:
         _books_add_up,
         _one_story,
         _desks_are_true,
-        _capacity,
+        checkowners.one_owner,
+        checkowners.transfers_come_back,
+        checkowners.one_open_case,
+        checkfloor.capacity,
+        checkfloor.offers_fit,
+        checkfloor.nobody_waits,
+        checkwork.wrap_ups_end,
+        checkwork.time_does_it_once,
+        checkwork.promises_are_reckoned,
+        checkwork.away_replies,
+        checkjoins.handles_lead_on,
+        checkjoins.nothing_is_lost,
+        checkjoins.merged_both_ways,
+        checkjoins.drafts_come_along,
     ):
         checker(evidence)
     _count(evidence)
@@ -99,6 +77,18 @@ _COUNTED: dict[type[f.Fact], str] = {
     f.Closed: "closes",
     f.Received: "messages",
     f.Opened: "conversations",
+    f.TransferAccepted: "transfers taken",
+    f.ConsultEnded: "talks without a handover",
+    f.WrapUpBegan: "wrap-ups",
+    f.Snoozed: "snoozes",
+    f.Merged: "merges",
+    f.Unmerged: "merges undone",
+    f.SplitOff: "splits",
+    f.Overflowed: "overflow steps",
+    f.TaskAdded: "tasks",
+    f.TaskReminded: "reminders",
+    f.Targeted: "promises",
+    f.Warned: "warnings",
 }
 _OFFER_ENDS = {"declined": "declines", "expired": "offers timed out", "withdrawn": "offers withdrawn"}
 
@@ -113,33 +103,6 @@ def _count(found: Evidence) -> None:
         if what is not None:
             what = f"{HAPPENED}{what}"
             counts[what] = counts.get(what, 0) + 1
-
-
-async def _gather(world: World) -> Evidence:
-    evidence = Evidence(world)
-    bus = FakeBus(world.sky, Process("inspector"))
-    sealer = Sealer(SITE_KEY, await bus.kv("keys"))
-    log = world.sky.server.streams["LOG"]
-    for message in log.messages.values():
-        kind, _, name = message.subject.removeprefix("cc.log.").partition(".")
-        entry = await sealer.open_entry(codec.entry(message.body))
-        evidence.entries.append((message.seq, kind, name, entry))
-        if kind in KINDS:
-            state = evidence.states.get((kind, name))
-            if state is None:
-                state = KINDS[kind].begin(name)
-            evidence.states[kind, name] = KINDS[kind].fold(state, entry, message.seq)
-    drafts = Drafts(await bus.kv("drafts"), sealer)
-    for agent, conversation in world.books.drafts:
-        draft = await drafts.load(agent, conversation)
-        evidence.drafts[f"{agent}.{conversation}"] = draft.text if draft else ""
-    model = ShelfModel()
-    model.begin_with(await bus.stream_created("LOG"))
-    states = States(model, sealer, bus)
-    await Follower(model, states, sealer, NAMED).apply(tuple(log.messages.values()))
-    evidence.rebuilt = model.checksum()
-    model.close()
-    return evidence
 
 
 def _item_of(channel: str, native: str) -> str:
@@ -182,31 +145,6 @@ def _items_in_order(found: Evidence) -> None:
                 before, after = (place.get(_item_of(one.channel, one.native)) for one in (first, second))
                 if before is not None and after is not None and before > after:
                     found.say(f"6: {second.native} was said after {first.native} and stands before it")
-
-
-def _one_owner(found: Evidence) -> None:
-    """3: owners are counted without a gap, and only the owner writes to the customer."""
-    epochs: Counter[str] = Counter()
-    folded: dict[str, Conversation] = {}
-    handles: dict[str, str] = {}
-    for seq, kind, name, entry in found.entries:
-        if kind != CONV:
-            continue
-        state = folded.setdefault(name, conv.begin(name))
-        for fact in entry.facts:
-            if isinstance(fact, f.Accepted):
-                epochs[name] += 1
-                if fact.epoch != epochs[name]:
-                    found.say(f"3: epoch {fact.epoch} of {name} is the {epochs[name]}. of its owners")
-                if entry.by != f"agent:{fact.agent}":
-                    found.say(f"3: {entry.by} accepted for {fact.agent}")
-            if isinstance(fact, f.Replied) and (state.owner != fact.agent or entry.by != f"agent:{fact.agent}"):
-                found.say(f"3: {fact.agent} replied in {name}, which {state.owner or 'nobody'} owned")
-            if isinstance(fact, f.Opened):
-                if fact.handle in handles and folded[handles[fact.handle]].is_open:
-                    found.say(f"3: {fact.handle} has two open conversations")
-                handles[fact.handle] = name
-        conv.fold(state, entry, seq)
 
 
 def _nothing_twice_at_the_provider(found: Evidence) -> None:
@@ -265,13 +203,17 @@ def _replies_in_order(found: Evidence) -> None:
         last[one.conversation] = max(one.seq, last.get(one.conversation, 0))
 
 
-_SILENT_VERBS = ("accept", "see")
+_SILENT_VERBS = ("accept", "see", "wake", "observe", "merge", "unmerge")
 """What may have come true already, and then leaves no entry."""
 
 
 def _what_was_promised(found: Evidence) -> None:
     """1 and 5 for agents: "accepted" means that it stands in the log, once."""
-    done = Counter(entry.command for _, kind, _, entry in found.entries if entry.command and kind == CONV)
+    done: Counter[str] = Counter()
+    by_case = Counter((entry.command, name) for _, kind, name, entry in found.entries if entry.command and kind == CONV)
+    for (command, _), times in by_case.items():
+        # A merge and a split stand in both of their cases.
+        done[command] = max(times, done[command])
     said = {
         fact.message: opened(fact.words).text
         for _, _, _, fact in found.facts()
@@ -372,7 +314,8 @@ def _desks_are_true(found: Evidence) -> None:
         shown = {
             row.conv: _plain(row)
             for row in terminal.mirror.rows.values()
-            if row.state in ("mine", "ringing") or (row.state == "queued" and actor.works_on(row.queue))
+            if row.state in ("mine", "ringing", "consult", "snoozed", "wrap_up")
+            or (row.state == "queued" and actor.works_on(row.queue))
         }
         for name in fresh.keys() | shown.keys():
             if fresh.get(name) != shown.get(name):
@@ -386,36 +329,3 @@ def _rows_differ(shown: Row | None, fresh: Row | None) -> str:
     if shown is None or fresh is None:
         return f"shown {shown and shown.state}, fresh {fresh and fresh.state}"
     return _difference(shown, fresh)
-
-
-LAG_S = 1.0
-"""What stands in the log for so long a router may be expected to know, whoever wrote it."""
-
-
-def _capacity(found: Evidence) -> None:
-    """The router offers nobody more than their capacity, counting what it offered itself and what others took a while ago."""
-    log = found.world.sky.server.streams["LOG"].messages
-    places: dict[str, dict[str, tuple[float, str]]] = defaultdict(dict)
-    """Agent to conversation to (when the place was taken, by whom)."""
-    folded: dict[str, Conversation] = {}
-    for seq, kind, name, entry in found.entries:
-        if kind != CONV:
-            continue
-        state = conv.fold(folded.setdefault(name, conv.begin(name)), entry, seq)
-        holders = {one for one in (state.owner, state.offer.agent if state.offer else "") if one}
-        for agent in list(places):
-            if agent not in holders:
-                places[agent].pop(name, None)
-        for agent in holders:
-            places[agent].setdefault(name, (log[seq].at_s, entry.by))
-        for fact in entry.facts:
-            if isinstance(fact, f.Offered) and entry.by == "router":
-                now_s = log[seq].at_s
-                known = [
-                    one for one, (at_s, by) in places[fact.agent].items() if now_s - at_s > LAG_S or by == "router"
-                ]
-                if len(known) > found.world.capacity[fact.agent]:
-                    found.say(
-                        f"capacity: {fact.agent} with room for {found.world.capacity[fact.agent]} "
-                        f"was offered the {len(known)}. at entry {seq}"
-                    )

@@ -10,15 +10,16 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from broker_bridge.contract import ids
-from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.thread import Named
+from broker_bridge.daemon.clock import Clock
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.lease import LeaseTiming
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
+from broker_bridge.daemon.simulation import houserules
 from broker_bridge.daemon.simulation.fakebus import FakeBus
 from broker_bridge.daemon.simulation.loop import Process
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, SimChannel
@@ -29,23 +30,11 @@ if TYPE_CHECKING:
 
 SITE_KEY = b"one key for all simulated sites."
 HANDLE_KEY = derive(SITE_KEY, "handles")
-QUEUES = ("help", "sales")
-QUEUE_OF = {"plain": "help", "sure": "sales"}
-DISPOSITIONS = ("solved", "spam")
+QUEUE_OF = {"plain": houserules.HELP, "sure": houserules.SALES}
 LANES = 3
-OFFER_TIMEOUT_S = 4
-SILENT_GRACE_S = 3
 TIMING = LeaseTiming(life_s=6.0, renew_s=2.0, stop_s=4.0, check_s=1.0)
 EPOCH_MS = 1_795_000_000_000
 NAMED = Named(agent=str.title, word=lambda kind: kind[:4])
-
-TERMS = Terms(
-    rules={name: QueueRules(title=name.title(), offer_s=OFFER_TIMEOUT_S) for name in QUEUES},
-    desk=DeskRules(dispositions=tuple(Disposition(name=one) for one in DISPOSITIONS), silent_grace_s=SILENT_GRACE_S),
-    workers=4,
-    timing=TIMING,
-    lanes=range(LANES),
-)
 
 
 class Stopped(Exception):
@@ -67,9 +56,23 @@ class House:
         self.random = Random(world.random.random())
         self._mint = ids.Mint(world.next_number(), world.next_number())
         self._stop_wanted = asyncio.Event()
+        self.now_ms = Clock(self._wall_ns, self.clock).now_ms
 
-    def now_ms(self) -> int:
-        return EPOCH_MS + int((self.world.loop.now + self.world.clocks.get(self.name, 0.0)) * 1000)
+    def _wall_ns(self) -> int:
+        """The wall as somebody may have set it; the bridge goes by its own clock, as a real one does."""
+        return self.world.begin_ms * 1_000_000 + int(
+            (self.world.loop.now + self.world.clocks.get(self.name, 0.0)) * 1e9
+        )
+
+    def _terms(self) -> Terms:
+        return Terms(
+            rules=self.world.rules,
+            desk=self.world.desk,
+            workers=4,
+            timing=TIMING,
+            lanes=range(LANES),
+            dead=self.world.dead_boots(self.name),
+        )
 
     def clock(self) -> float:
         return self.world.loop.now
@@ -108,7 +111,7 @@ class House:
             random=self.random.random,
             count=self.world.books.count,
         )
-        self.parts = Parts(outside, TERMS, self._make_lines)
+        self.parts = Parts(outside, self._terms(), self._make_lines)
         # What the checkers ask a bridge for.
         self.states, self.staff = self.parts.states, self.parts.staff
         self.follower, self.reading = self.parts.follower, self.parts.reading

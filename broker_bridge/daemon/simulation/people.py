@@ -1,7 +1,7 @@
-"""Customers who repeat until they are heard, and agents at their terminals: eager, forgetful, twice at once, gone and back again.
+"""Agents at their terminals: eager, forgetful, twice at once, gone and back again. What they wish for: deeds.py.
 
-Law: a terminal knows nothing but its feed and the answers it got; it applies them as agent_tui does. What a customer or an agent was told
-is written into the books at that moment.
+Law: a terminal knows nothing but its feed and the answers it got; it applies them as agent_tui does. What an agent was told is written into
+the books at that moment.
 """
 
 from __future__ import annotations
@@ -13,95 +13,19 @@ from typing import TYPE_CHECKING, Any
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import views as v
-from broker_bridge.contract.envelopes import Item, Receipt, Said
-from broker_bridge.contract.words import Address, Words
-from broker_bridge.daemon.simulation.books import Promised, Spoken
+from broker_bridge.daemon.simulation import houserules
+from broker_bridge.daemon.simulation.books import Promised
+from broker_bridge.daemon.simulation.deeds import Deeds
 from broker_bridge.daemon.simulation.fakebus import FakeBus
-from broker_bridge.daemon.simulation.loop import NOBODY, Process
+from broker_bridge.daemon.simulation.loop import Process
 from broker_bridge.daemon.wire import BusError
 
 if TYPE_CHECKING:
     from broker_bridge.daemon.simulation.world import World
 
-PATIENCE_S = 6.0
 SILENCE_S = 3.0
-
-
-async def deliver(world: World, channel: str, native: str, item: Item, address: str) -> None:
-    """Say one thing until it is acknowledged, always under the same id."""
-    text = item.words.text
-    spoken = world.books.spoken.setdefault(
-        native, Spoken(native, channel, address, text, world.loop.now, is_receipt=isinstance(item, Receipt))
-    )
-    while not await _once(world, channel, native, item):  # noqa: ASYNC110 - a sender tries again after a while
-        await asyncio.sleep(0.2 + world.random.random())
-    if spoken.acknowledged_s is None:
-        spoken.acknowledged_s = world.loop.now
-
-
-async def _once(world: World, channel: str, native: str, item: Item) -> bool:
-    doors = [one for one in world.doors if one.channel == channel and not one.process.is_dead]
-    if not doors:
-        return False
-    door = doors[int(world.random.random() * len(doors))]
-    heard: asyncio.Future[bool] = world.loop.create_future()
-
-    def done(is_stored: bool) -> None:
-        if world.random.random() >= world.sky.weather.mute:
-            world.loop.call_later(world.sky.latency(), _set, heard, is_stored, context=NOBODY)
-
-    world.loop.start(door.process, door.take(native, item, done))
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            return await heard
-    except TimeoutError:
-        return False
-
-
-def _set(future: asyncio.Future[bool], value: bool) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-async def customer(world: World, number: int, handles: list[tuple[str, str]]) -> None:
-    """One person with one or more (channel, address)."""
-    random = Random(world.random.random())
-    for turn in range(1 + int(random.random() * 4)):
-        pause_s = random.random() * 4
-        if turn and world.loop.now + pause_s > world.calm_at_s and random.random() < 0.85:
-            # What is said when nothing goes wrong any more shows little.
-            return
-        await asyncio.sleep(pause_s)
-        burst = 1 + int(random.random() * 4) if random.random() < 0.4 else 1
-        async with asyncio.TaskGroup() as crowd:
-            for place in range(burst):
-                channel, address = handles[int(random.random() * len(handles))]
-                native = f"{number}.{turn}.{place}"
-                sender = Address(address=address, name=f"Customer {number}")
-                item = Said(sender=sender, words=Words(text=f"word {native}", name=sender.name))
-                for _ in range(2 if random.random() < 0.2 else 1):
-                    crowd.create_task(deliver(world, channel, native, item, address))
-        if random.random() < 0.15:
-            # The transport delivers the last one again, later: past the window in which a stream remembers ids.
-            pause_s = random.random() * 8
-            if world.loop.now + pause_s > world.calm_at_s + 2:
-                return
-            await asyncio.sleep(pause_s)
-            await deliver(world, channel, native, item, address)
-
-
-def receipts(world: World, channel: str, message: str, address: str) -> None:
-    """The provider tells, sometimes, and sometimes before it has answered."""
-    if world.random.random() > 0.5:
-        return
-    state = ("delivered", "read", "failed")[int(world.random.random() ** 2 * 3)]
-    item = Receipt(sender=Address(address=address), message=message, state=state, reason="it came back")
-
-    def tell() -> None:
-        if not world.is_over:
-            world.begin(deliver(world, channel, f"receipt.{message}.{state}", item, address))
-
-    world.loop.call_later(world.random.random() ** 3 * 4, tell, context=NOBODY)
+SPLITS = 0.04
+"""Share of turns at a case of one's own that go into parting it."""
 
 
 class Mirror:
@@ -169,9 +93,9 @@ class Terminal:
         self._needs_hello.set()
         self._heard_s = 0.0
         self._held: list[v.Feed] | None = None
-        self._closed: list[str] = []
         self._doubtful = world.doubtful
-        self._sent: list[tuple[str, str]] = []
+        self.deeds = Deeds(world, agent, self.random, self._mint, is_supervisor=is_supervisor)
+        self._is_here = True
 
     async def run(self) -> None:
         """Work until killed."""
@@ -245,6 +169,8 @@ class Terminal:
         verb = str(wish.__struct_config__.tag)
         if isinstance(wish, (c.Reply, c.Note)):
             self.world.books.drafts.pop((self.agent, wish.conversation), None)
+            self.world.books.carried.pop((self.agent, wish.conversation), None)
+        carried = self._carries(wish) if isinstance(wish, c.Merge) else ()
         for _ in range(8):
             answer = await self.ask(wish)
             if answer is None and isinstance(wish, (c.Reply, c.Note)):
@@ -253,8 +179,10 @@ class Terminal:
                 self.world.books.drafts.pop((self.agent, wish.conversation), None)
             if isinstance(answer, c.Done):
                 self.world.books.promised[wish.id] = Promised(
-                    wish.id, self.agent, verb, wish.conversation, answer.message, getattr(wish, "text", "")
+                    wish.id, self.agent, verb, wish.conversation, answer.message, getattr(wish, "text", ""), wish.epoch
                 )
+                if carried and isinstance(wish, c.Merge):
+                    self.world.books.carried[self.agent, wish.into] = carried
                 return answer
             if isinstance(answer, c.Refusal) and not answer.is_retryable:
                 self.world.books.count(f"refused {answer.code}")
@@ -266,35 +194,85 @@ class Terminal:
             await asyncio.sleep(0.2 + 0.5 * self.random.random())
         return None
 
+    def _carries(self, wish: c.Merge) -> tuple[str, ...]:
+        """The drafts that a merge takes along; nobody writes at them any more, so that what became of them can be told."""
+        drafts, found = self.world.books.drafts, []
+        for one in (wish.conversation, wish.into):
+            key = (self.agent, one)
+            if key in drafts:
+                found.append(drafts.pop(key))
+            self._doubtful.add(key)
+            self.world.books.carried.pop(key, None)
+        return tuple(found)
+
     # acting
 
     async def _act(self) -> None:
         while True:
             await asyncio.sleep(0.1 + self.random.random() ** 2 * 2)
-            if self.world.is_calm or not self.mirror.rows:
+            if self.world.is_calm:
+                continue
+            if self.random.random() < (0.06 if self._is_here else 0.4):
+                await self._come_or_go()
+            if not self.mirror.rows:
                 continue
             row = self._pick()
             if row.state == "mine" and self.random.random() < 0.2:
                 await self._write(row)
                 continue
-            wish = self._wish(row)
-            if wish is None:
-                continue
-            self.world.books.count(str(wish.__struct_config__.tag))
-            if self.random.random() < 0.1:
-                # Two of the same at once, as two bridges may get them.
-                async with asyncio.TaskGroup() as twice:
-                    twice.create_task(self.insist(wish))
-                    twice.create_task(self.insist(wish))
-            answer = await self.insist(wish)
-            if isinstance(answer, c.Done):
-                self._done(wish, answer)
-            if self.random.random() < 0.1:
-                await self.insist(wish)
+            if row.state == "mine" and self.random.random() < SPLITS:
+                wish: c.Act | None = await self._split(row)
+            else:
+                wish = self.deeds.wish(row, list(self.mirror.rows.values()))
+            if wish is not None:
+                await self._do(wish)
             if self.is_supervisor and self.random.random() < 0.3:
                 read = await self.ask(c.Thread(conversation=row.conv, silent=True))
                 if isinstance(read, v.ThreadPage) and read.row.owner != self.agent:
                     self.world.books.silent.append((self.agent, row.conv))
+
+    async def _do(self, wish: c.Act) -> None:
+        """One wish, sometimes twice at once, sometimes once more; a merge sometimes in both directions at once."""
+        self.world.books.count(str(wish.__struct_config__.tag))
+        at_once: list[c.Act] = []
+        if self.random.random() < 0.1:
+            # Two of the same at once, as two bridges may get them.
+            at_once = [wish, wish]
+        elif isinstance(wish, c.Merge) and self.random.random() < 0.4:
+            at_once = [wish, c.Merge(id=self._mint.new(0), conversation=wish.into, into=wish.conversation)]
+        async with asyncio.TaskGroup() as together:
+            for one in at_once:
+                together.create_task(self.insist(one))
+        answer = await self.insist(wish)
+        if isinstance(answer, c.Done):
+            self.deeds.done(wish, answer)
+        if self.random.random() < 0.1:
+            await self.insist(wish)
+
+    async def _come_or_go(self) -> None:
+        """A break, a next status, back again; supervisors send others away and call them back."""
+        random = self.random
+        state = ("away", "busy", "transfer_only", "off")[int(random.random() ** 1.5 * 4)] if self._is_here else "ready"
+        reason = houserules.REASONS[int(random.random() * 2)] if state == "away" else ""
+        if self.is_supervisor and random.random() < 0.5:
+            others = [one for one in self.world.agents if one != self.agent]
+            chosen = "ready" if random.random() < 0.6 else "away"
+            if others:
+                await self.ask(c.Force(agent=others[int(random.random() * len(others))], state=chosen))
+            return
+        is_next = state != "ready" and random.random() < 0.3
+        answer = await self.ask(c.Presence(state=state, reason=reason, is_next=is_next))
+        if isinstance(answer, c.Done):
+            self._is_here = state == "ready"
+            self.world.books.count(f"presence {state}")
+
+    async def _split(self, row: v.Row) -> c.Act | None:
+        page = await self.ask(c.Thread(conversation=row.conv))
+        theirs = [one for one in page.items if one.kind == "them"] if isinstance(page, v.ThreadPage) else []
+        if not theirs:
+            return None
+        message = theirs[int(self.random.random() * len(theirs))].id
+        return c.Split(**self.deeds.act(row.conv), message=message)
 
     async def _write(self, row: v.Row) -> None:
         """A draft, until it is kept; one that nobody answered for may still come, so the case counts no more."""
@@ -312,63 +290,8 @@ class Terminal:
                 return
             await asyncio.sleep(0.3)
 
-    def _done(self, wish: c.Act, answer: c.Done) -> None:
-        if isinstance(wish, c.Close):
-            self._closed.append(wish.conversation)
-        elif isinstance(wish, c.Reply) and answer.message:
-            self._sent.append((wish.conversation, answer.message))
-
     def _pick(self) -> v.Row:
         rows = list(self.mirror.rows.values())
-        wanted = [row for row in rows if row.state in ("ringing", "mine")]
+        wanted = [row for row in rows if row.state in ("ringing", "mine", "consult", "snoozed", "wrap_up")]
         chosen = wanted if wanted and self.random.random() < 0.9 else rows
         return chosen[int(self.random.random() * len(chosen))]
-
-    def _wish(self, row: v.Row) -> c.Act | None:
-        random = self.random
-        act: dict[str, Any] = {"id": self._mint.new(0), "conversation": row.conv}
-        epoch = row.epoch if random.random() < 0.9 else row.epoch - 1
-        at = random.random()
-        if row.state == "ringing":
-            if at < 0.8:
-                return c.Accept(**act, epoch=epoch)
-            return c.Decline(**act) if at < 0.95 else None
-        if self._sent and random.random() < 0.15:
-            conversation, message = self._sent[int(random.random() * len(self._sent))]
-            return c.SendAgain(id=act["id"], conversation=conversation, message=message)
-        if self._closed and random.random() < 0.1:
-            return c.Reopen(id=act["id"], conversation=self._closed[int(random.random() * len(self._closed))])
-        if row.state == "queued":
-            return c.Accept(**act) if at < 0.5 else None
-        if row.state == "mine":
-            return self._wish_of_owner(act, row, epoch, at)
-        if at < 0.2:
-            return c.Note(**act, text="a note")
-        return c.Reply(**act, text="stale", channel="plain", anyway=True) if at < 0.4 else None
-
-    def _wish_of_owner(self, act: dict[str, Any], row: v.Row, epoch: int, at: float) -> c.Act:
-        random = self.random
-        if at < 0.65:
-            channel = "sure" if row.channel == "sure" else "plain"
-            if random.random() < 0.1:
-                channel = "plain" if channel == "sure" else "sure"
-            return c.Reply(
-                **act,
-                epoch=epoch,
-                text=f"reply {act['id']}",
-                channel=channel,
-                seen=row.rev,
-                anyway=random.random() < 0.7,
-            )
-        if at < 0.7:
-            return c.Note(**act, text=f"note {act['id']}")
-        if at < 0.78:
-            others = [one for one in self.world.agents if one != self.agent]
-            if others and random.random() < 0.6:
-                return c.Transfer(**act, epoch=epoch, to_agent=others[int(random.random() * len(others))])
-            return c.Transfer(**act, epoch=epoch, to_queue="sales" if random.random() < 0.5 else "help")
-        if at < 0.81:
-            return c.TakeBack(**act)
-        if at < 0.86:
-            return c.See(**act)
-        return c.Close(**act, epoch=epoch, disposition="solved")

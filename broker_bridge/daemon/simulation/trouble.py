@@ -85,7 +85,16 @@ class Trouble:
 
     def _clock(self) -> None:
         if (house := self._some_house()) is not None:
-            self._world.clocks[house.name] = self._random.uniform(-20, 20)
+            clocks, name = self._world.clocks, house.name
+            if self._random.random() < 0.5:
+                clocks[name] = self._random.uniform(-20, 20)
+                return
+            # An hour or a day, set by hand, and set right again after a while or not at all.
+            self._world.books.count("clock set far off")
+            clocks[name] = self._random.choice((-86_400.0, -3_600.0, 3_600.0, 86_400.0))
+            if self._random.random() < 0.6:
+                back_s = 0.5 + self._random.random() * 10
+                self._world.loop.call_later(back_s, clocks.__setitem__, name, 0.0, context=NOBODY)
 
     def _cut(self) -> None:
         found = self._world.sky.connections

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import msgspec
+
 from broker_bridge.contract import codec, ids, subjects
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.simulation import checkers, people
+from broker_bridge.daemon.simulation import checkers, customers, houserules
 from broker_bridge.daemon.simulation.books import Books
 from broker_bridge.daemon.simulation.fakebus import Sky
 from broker_bridge.daemon.simulation.fakeserver import Message, Server, Stream
@@ -29,12 +31,13 @@ from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
 from broker_bridge.daemon.simulation.shelf import ShelfModel
 from broker_bridge.daemon.simulation.trouble import Trouble
-from broker_bridge.daemon.wire import BusError, Outgoing
+from broker_bridge.daemon.wire import BusError, Outgoing, StoreFull
 
 IN_WINDOW_S = 4.0
 """Shorter than on a real broker, so that the long memory (the fold) is needed."""
 LEASE_TTL_S = 6.0
 SETTLE_S = 150.0
+SMALL_JUMP_S = 60.0
 STILL_S = 1.5
 """Nothing was written for so long: it is quiet."""
 
@@ -66,15 +69,28 @@ class World:
         self.providers = {name: Provider(name, self.loop, self.random, self.books) for name in CHANNELS}
         for name, provider in self.providers.items():
             provider.on_call = lambda process: self._trouble.called(process)
-            provider.on_taken = lambda out, name=name: people.receipts(self, name, out.message, out.address)  # type: ignore[misc]
+            provider.on_taken = lambda out, name=name: customers.receipts(self, name, out.message, out.address)  # type: ignore[misc]
         self.houses: dict[str, House] = {}
         self.models: dict[str, ReadModel] = {}
         self.terminals: dict[str, Terminal] = {}
         self.agents: dict[str, str] = {}
         """Agent to role."""
-        self.capacity: dict[str, int] = {}
         self.doubtful: set[tuple[str, str]] = set()
         """(agent, conversation) whose draft may still change."""
+        is_plain = self.random.random() < 0.15
+        """As houses were before there were skills and hours."""
+        self.begin_ms = EPOCH_MS + int(self.random.random() * 60_000)
+        """Milliseconds since 1970 when the history begins."""
+        self._agents = 1 + int(self.random.random() ** 1.2 * 5)
+        self._is_plain = is_plain
+        self.desk = houserules.desk(self.random, is_plain=is_plain)
+        self.rules = houserules.queues(self.random, self.begin_ms, self._agents, is_plain=is_plain)
+        self.presences: list[tuple[float, str, str]] = []
+        """(when, agent, state) of what the bucket was told."""
+        self.leaving: set[str] = set()
+        """Who has chosen a next status, as the bucket says."""
+        self._boots: dict[str, list[str]] = {}
+        """Bridge to its runs, as its disk remembers them."""
         self.calm_at_s = 8 + self.random.random() * 14
         """When trouble ends (virtual seconds)."""
         self.is_calm = False
@@ -84,6 +100,7 @@ class World:
         self._leaders = -1
         """How often another bridge took the lead; the first one is no change."""
         self.sky.server.streams["KV_leases"].listen("$KV.leases.lease.leader.", self._leads)
+        self.sky.server.streams["KV_presence"].listen("$KV.presence.", self._present)
         self._trouble = Trouble(self)
         self._begun: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -139,13 +156,14 @@ class World:
     async def _play(self) -> None:
         random = self.random
         self.sky.weather.latency_s = 0.0005 * 40 ** random.random()
-        self._enroll(1 + int(random.random() ** 1.5 * 4))
+        self._enroll(self._agents)
+        self.begin(self._change_rules())
         for number in range(1 + int(random.random() * 2.3)):
             self._keepers.append(self.loop.create_task(self._keep_house(f"b{number}", random.random() * 2)))
         for agent in self.agents:
             self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
         for number in range(1 + int(random.random() ** 2 * 12)):
-            self.begin(people.customer(self, number, _handles(number, random)))
+            self.begin(customers.customer(self, number, _handles(number, random)))
         await self._trouble.last(self.calm_at_s)
         self._trouble.end()
         while not await self._stands_still():
@@ -172,17 +190,42 @@ class World:
     def _enroll(self, number: int) -> None:
         for place in range(number):
             agent = f"agent{place}"
-            self.agents[agent] = "supervisor" if place == 3 else "agent"
-            self.capacity[agent] = 1 + int(self.random.random() * 3)
-            enrolled = f.Enrolled(
-                name=agent.title(),
-                public_key="U",
-                role=self.agents[agent],
-                queues=("help",) if self.random.random() < 0.2 else (),
-                capacity=self.capacity[agent],
-            )
-            entry = Entry(at_ms=EPOCH_MS, by="test", facts=(enrolled,))
-            self.sky.server.store([Outgoing(subjects.log("agent", agent), codec.encode(entry))], 0.0)
+            is_lead = place == 3 or (place == 2 and self.random.random() < 0.5)
+            self.agents[agent] = "supervisor" if is_lead else "agent"
+            enrolled = houserules.enrolled(agent, self.agents[agent], self.random, is_plain=self._is_plain)
+            self._define("agent", agent, enrolled)
+
+    def _define(self, kind: str, name: str, fact: f.AnyFact) -> None:
+        """Somebody at the command line."""
+        entry = Entry(at_ms=self.begin_ms + int(self.loop.now * 1000), by="test", facts=(fact,))
+        self.sky.server.store([Outgoing(subjects.log(kind, name), codec.encode(entry))], self.loop.now)
+
+    async def _change_rules(self) -> None:
+        """A queue works otherwise from some moment on."""
+        for _ in range(int(self.random.random() * 2.5)):
+            await asyncio.sleep(1 + self.random.random() * (self.calm_at_s - 1))
+            if self._is_plain or self.loop.now > self.calm_at_s:
+                return
+            name = (houserules.HELP, houserules.SALES)[int(self.random.random() * 2)]
+            rules = houserules.queue(name, self.random, self.begin_ms, self._agents)
+            try:
+                self._define("queue", name, f.QueueDefined(rules=rules))
+            except StoreFull:
+                continue
+            self.books.count("rules changed")
+
+    def _present(self, message: Message) -> None:
+        told = msgspec.json.decode(message.body) if message.body else {}
+        agent = message.subject.removeprefix("$KV.presence.")
+        self.presences.append((self.loop.now, agent, told.get("state", "off")))
+        if told.get("next_state"):
+            self.leaving.add(agent)
+        else:
+            self.leaving.discard(agent)
+
+    def dead_boots(self, name: str) -> tuple[str, ...]:
+        """Earlier runs of a bridge that its disk still tells of."""
+        return tuple(self._boots.get(name, ())[:-1])
 
     def _leads(self, message: Message) -> None:
         if message.body and message.body != self._leader:
@@ -197,7 +240,11 @@ class World:
         for run in itertools.count(1):
             model = self.models.get(name) or ShelfModel()
             self.models[name] = model
+            if abs(self.clocks.get(name, 0.0)) > SMALL_JUMP_S:
+                # A restart adopts the wall; whoever set it an hour off has noticed by then.
+                self.clocks[name] = 0.0
             house = House(self, name, run, model)
+            self._boots.setdefault(name, []).append(house.boot)
             self.houses[name] = house
             ended: asyncio.Future[None] = self.loop.create_future()
 
@@ -234,6 +281,7 @@ class World:
         if self.random.random() < 0.25:
             model.close()
             del self.models[name]
+            self._boots.pop(name, None)
             self.books.count("read model lost")
 
     # terminals
@@ -280,6 +328,8 @@ class World:
             return f"{len(self._begun)} customers are not acknowledged"
         if not all(durable.is_done for durable in self.sky.server.durables.values()):
             return "IN holds items that are not acknowledged"
+        if not any(house.is_ready and house.parts.router.is_leader for house in self.houses.values()):
+            return "nobody leads"
         head = self.sky.server.streams["LOG"].last_seq
         for house in self.houses.values():
             if not house.is_ready or house.process.held_until > self.loop.now:

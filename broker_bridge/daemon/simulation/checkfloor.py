@@ -1,0 +1,160 @@
+"""Checkers of the floor: nobody carries more than they can, nobody is offered what does not fit, nobody waits while somebody is free.
+
+Law: as checkers.py. What an agent carries is reckoned at every entry, in the units of the house. Two things may lift somebody above
+their own limit, by rule: a supervisor's act (and a split, which only parts what one has), and a customer who writes again in a case of a
+channel whose idle cases do not count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.policy import Skill
+from broker_bridge.core import hours
+from broker_bridge.core.definitions import Policy
+from broker_bridge.core.state import OWNED, QUEUED, Conversation
+from broker_bridge.daemon.offers import ASK_AGAIN_MS
+from broker_bridge.daemon.simulation.evidence import Evidence, Moment
+
+KNOWN_S = 20.0
+"""What the bucket has said for so long every router that leads has heard (a lease lives for 6 s, a stall lasts 9); and a bridge knows of
+the agents at home there before the bucket does."""
+
+
+def capacity(found: Evidence) -> None:
+    """At every entry: whoever is given something has room for it."""
+    policy = found.policy(0)
+    held: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    """Agent to conversation to units."""
+    apart: set[tuple[str, str]] = set()
+    """(agent, conversation) that stood idle with them once, and may count again at any moment."""
+    for at in found.moments:
+        taken: defaultdict[str, int] = defaultdict(int)
+        for agent, units in policy.taken(at.after):
+            taken[agent] += units
+        was, involved = _involved(at.before), _involved(at.after)
+        for agent in was - involved:
+            apart.discard((agent, at.name))
+        for agent in was | involved:
+            before = held[agent].pop(at.name, 0)
+            if taken[agent]:
+                held[agent][at.name] = taken[agent]
+            if agent in involved and not taken[agent]:
+                apart.add((agent, at.name))
+            if taken[agent] > before and (agent, at.name) not in apart and not _is_by_rule(found, at, agent):
+                load = sum(units for one, units in held[agent].items() if (agent, one) not in apart)
+                if load > found.agent(agent).room:
+                    found.say(
+                        f"capacity: {at.entry.by} gave {at.name} to {agent}, who carries {load} of "
+                        f"{found.agent(agent).room} with it, at {at.seq}"
+                    )
+
+
+def _involved(state: Conversation) -> set[str]:
+    found = {state.owner} if state.status == OWNED else set()
+    found |= set(state.offer.everybody) if state.offer is not None else set()
+    found |= {state.consult.agent} if state.consult is not None else set()
+    found |= {state.wrap.agent} if state.wrap is not None and state.wrap.is_binding else set()
+    return found
+
+
+def _is_by_rule(found: Evidence, at: Moment, agent: str) -> bool:
+    """Whether the limit is not asked: a supervisor's act, or a split."""
+    by = at.entry.by.removeprefix("agent:")
+    if by in found.world.agents and found.agent(by).role == "supervisor":
+        return any(isinstance(one, f.Accepted) for one in at.entry.facts)
+    return any(isinstance(one, f.SplitFrom) for one in at.entry.facts)
+
+
+def offers_fit(found: Evidence) -> None:
+    """The router asks only who works there, knows enough, is ready, and has not just said no; and only while it is open."""
+    for at in found.moments:
+        for fact in at.entry.facts:
+            if not isinstance(fact, f.Offered) or fact.is_transfer:
+                continue
+            if at.before.status != QUEUED or at.before.offer is not None:
+                found.say(f"offer: {at.name} was offered while {at.before.status}, at {at.seq}")
+            if fact.why is None:
+                found.say(f"offer: {at.name} was offered and nobody knows why, at {at.seq}")
+                continue
+            policy = found.policy(fact.why.policy)
+            rules = policy.rules(at.before.queue)
+            if not hours.is_open(rules.hours, at.entry.at_ms):
+                found.say(f"offer: {at.name} was offered while {at.before.queue} is closed, at {at.seq}")
+            for agent in (fact.agent, *fact.also):
+                reason = _unfit(found, at, policy, agent)
+                if reason:
+                    found.say(f"offer: {at.name} was offered to {agent}, who {reason}, at {at.seq}")
+
+
+def _unfit(found: Evidence, at: Moment, policy: Policy, agent: str) -> str:
+    """Why this agent must not ring; empty: they may."""
+    one = found.agent(agent)
+    if one.role != "agent" or (one.queues and at.before.queue not in one.queues):
+        return f"does not work in {at.before.queue}"
+    for need in policy.needs(at.before):
+        if not _has(one.skills, need):
+            return f"lacks {need.name} {need.level}"
+    passed_ms = at.before.declined.get(agent)
+    if passed_ms is not None and at.entry.at_ms - passed_ms < ASK_AGAIN_MS:
+        return f"let it pass {at.entry.at_ms - passed_ms} ms ago"
+    if at.before.passed_by == agent:
+        return "passed it on"
+    if not _was_ready(found, agent, (at.at_ms - found.world.begin_ms) / 1000):
+        return "is not ready"
+    return ""
+
+
+def _has(skills: tuple[Skill, ...], need: Skill) -> bool:
+    return any(one.name == need.name and one.level >= need.level for one in skills)
+
+
+def _was_ready(found: Evidence, agent: str, at_s: float) -> bool:
+    """Whether the bucket said so at some moment that a router may still go by."""
+    was_ready = False
+    for told_s, who, state in found.world.presences:
+        if who != agent:
+            continue
+        if told_s > at_s + KNOWN_S:
+            break
+        if told_s <= at_s - KNOWN_S:
+            was_ready = state == "ready"
+        else:
+            was_ready = was_ready or state == "ready"
+    return was_ready
+
+
+def nobody_waits(found: Evidence) -> None:
+    """When all is quiet: a case in an open queue that nobody is asked about has nobody who could take it."""
+    world = found.world
+    leader = next(house for house in world.houses.values() if house.parts.router.is_leader)
+    now_ms, policy = leader.now_ms(), found.policy(2**62)
+    load: defaultdict[str, int] = defaultdict(int)
+    binding: set[str] = set()
+    for state in found.conversations():
+        for agent, units in policy.taken(state):
+            load[agent] += units
+        if state.wrap is not None and state.wrap.is_binding:
+            binding.add(state.wrap.agent)
+    for state in found.conversations():
+        rules = policy.rules(state.queue)
+        is_early = now_ms < state.queued_ms + rules.affinity_s * 1000 + 2_000
+        was_asked = any(now_ms - at_ms < ASK_AGAIN_MS + 2_000 for at_ms in state.declined.values())
+        if state.status != QUEUED or state.offer is not None or is_early or was_asked:
+            continue
+        if not (hours.is_open(rules.hours, now_ms) and hours.is_open(rules.hours, now_ms - 3_000)):
+            continue
+        for agent in world.agents:
+            one = found.agent(agent)
+            if not _is_ready(found, agent) or agent in binding or agent == state.passed_by or one.role != "agent":
+                continue
+            fits = not one.queues or state.queue in one.queues
+            fits = fits and all(_has(one.skills, need) for need in policy.needs(state))
+            if fits and load[agent] + policy.units(state) <= one.room:
+                found.say(f"waits: nobody is asked about {state.id} in {state.queue}, and {agent} is free for it")
+
+
+def _is_ready(found: Evidence, agent: str) -> bool:
+    newest = [told for _, who, told in found.world.presences if who == agent]
+    return bool(newest) and newest[-1] == "ready" and agent not in found.world.leaving
