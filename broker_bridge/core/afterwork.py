@@ -66,10 +66,11 @@ def _words(note: str, fields: tuple[tuple[str, str], ...]) -> Words | None:
 
 
 def _close(wish: c.Close, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
-    if not (actor.is_supervisor and state.is_open):
-        refusal = not_owner(state, actor, house, now_ms, "close it again") or wrong_epoch(state, wish)
-        if refusal is not None:
-            return refusal
+    leads = actor.is_supervisor and state.is_open
+    refusal = None if leads else not_owner(state, actor, house, now_ms, "close it again")
+    refusal = refusal or wrong_epoch(state, wish)
+    if refusal is not None:
+        return refusal
     if len(wish.note) > c.MAX_TEXT:
         return refuse("bad", f"The note has {len(wish.note):,} characters; the limit is {c.MAX_TEXT:,}.")
     words, tags = _words(wish.note, wish.fields), _tags(wish.tags)

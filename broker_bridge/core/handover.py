@@ -27,11 +27,9 @@ MAX_PACKET = 4_000
 def _transfer(
     wish: c.Transfer, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
 ) -> Decision:
-    if not (actor.is_supervisor and state.is_open):
-        refusal = not_owner(state, actor, house, now_ms, "transfer it") or wrong_epoch(state, wish)
-        if refusal is not None:
-            return refusal
-    refusal = _target(wish, state, actor, house)
+    leads = actor.is_supervisor and state.is_open
+    refusal = None if leads else not_owner(state, actor, house, now_ms, "transfer it")
+    refusal = refusal or wrong_epoch(state, wish) or _target(wish, state, actor, house)
     if refusal is not None:
         return refusal
     passed = f.Transferred(

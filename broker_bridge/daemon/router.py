@@ -102,8 +102,9 @@ class Router:
                     await self._sleep(1.0)
             else:
                 self._handback.forget()
-            # At most half of the time goes into rounds, however many agents and cases there are.
-            took_s = self._clock() - began
+            # At most half of the time goes into rounds, however many agents and cases there are; but a round that waited for the broker
+            # has done no work, and nobody waits as long again for the next one.
+            took_s = min(self._clock() - began, ROUND_S)
             await self._sleep(1.0 if self._offers.is_hindered else max(PAUSE_S, took_s))
 
     async def _let_go(self) -> None:
