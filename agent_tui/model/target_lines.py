@@ -89,7 +89,8 @@ def queue(one: QueueView, about: About) -> Line:
                "text" if one.is_open else "mut")  # fmt: skip
     sign = Run(f" {at.glyphs.queue} ", "text" if one.is_open else "mut")
     if not one.is_open:
-        opens = cut(clean_line(one.hours, 40), max(0, about.cells - _AT - 1), at.glyphs.dots)
+        hours = clean_line(one.hours, 60).removeprefix("closed").lstrip(", :")
+        opens = cut(hours, max(0, about.cells - _AT - 1), at.glyphs.dots)
         return line(sign, name, Run(fit("closed", STATE_CELLS) + " ", "mut"), Run(opens), ground="bar")
     oldest = clock.minutes(at.now_ms - one.oldest_ms) if one.oldest_ms is not None else "0:00"
     shape = at.glyphs.sparkline(tuple(float(number) for number in one.arrivals[-5:]))

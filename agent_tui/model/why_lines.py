@@ -65,7 +65,7 @@ def lines(view: WhyView, row: Row, me: str, cells: int, at: Moment, *, is_whole:
         found.append(line(Run("  "), Run(f"{at.glyphs.above} {hidden} earlier steps", "mut"), ground="bar"))
     for step in steps:
         found.extend(_step(step, cells, at, is_whole=is_whole))
-    if row.due_because:
+    if row.due_because and not any(row.due_because in step.text for step in view.lines):
         found.extend(_because(row, cells, at))
     if view.who or view.skipped:
         found.extend((_BAR, *_table(view, me, cells, at.glyphs)))
