@@ -61,7 +61,7 @@ def closed(queue: QueueView) -> str:
     """`closed, opens 08:00`; empty while it is open."""
     if queue.is_open:
         return ""
-    hours = clean_line(queue.hours, 60)
+    hours = clean_line(queue.hours, 60).removeprefix("closed").lstrip(", :")
     return f"closed, {hours}" if hours else "closed"
 
 

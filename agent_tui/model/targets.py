@@ -143,7 +143,7 @@ def queue_outlook(one: QueueView) -> Outlook:
     """Of a queue."""
     if one.is_open:
         return LEAVES
-    hours = clean_line(one.hours, 40)
+    hours = clean_line(one.hours, 40).removeprefix("closed").lstrip(", :")
     return Outlook(LEAVES.hint, f"Closed{f', {hours}' if hours else ''}: it waits there until then.")
 
 

@@ -668,7 +668,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: int
     """The decider's clock."""
     by: str
-    """`agent:maya`, `clerk`, `dispatch`, `router`, `timer`, `cli`."""
+    """`agent:maya`, `clerk`, `dispatch`, `router`, `timer`, `cli`, `file` (a definition)."""
     command: CommandId = ""
     """The wish that caused it: present in the fold = done."""
     device: str = ""

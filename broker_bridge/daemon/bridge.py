@@ -25,6 +25,7 @@ from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.janitor import Janitor
+from broker_bridge.daemon.lawgiver import Lawgiver
 from broker_bridge.daemon.lease import LeaseTiming
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
@@ -95,6 +96,22 @@ class Bridge:
         self.parts = Parts(self._outside(sealer), self._terms(dead), self._make_lines)
         await self.parts.catch_up(progress)
         self.parts.follower.listen(self._noticed)
+        self._give_laws()
+
+    def _give_laws(self) -> None:
+        """Queues, the house and agents of the configuration, from here on as facts."""
+        parts = self.parts
+        self.lawgiver = Lawgiver(
+            config=self.settings,
+            writer=parts.writer,
+            states=parts.states,
+            model=self.model,
+            is_leader=lambda: parts.router.is_leader,
+            now_ms=self.clock.now_ms,
+        )
+        self.lawgiver.load()
+        parts.follower.listen(self.lawgiver.noticed)
+        parts.alerts.of_policy = self.lawgiver.alarms
 
     def _outside(self, sealer: Sealer) -> Outside:
         return Outside(
@@ -214,6 +231,7 @@ class Bridge:
             "fill": self._watch_fill(),
             "agents": self._tell_agents(),
             "janitor": janitor.run(),
+            "lawgiver": self.lawgiver.run(),
         }
         for name, one in work.items():
             crew.create_task(one, name=name)

@@ -141,6 +141,7 @@ async def _run(config: Config, bridge: Bridge, embedded: Broker | None, url: str
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, bridge.stop)
+    loop.add_signal_handler(signal.SIGHUP, bridge.lawgiver.look)
 
     async def tell_agents() -> None:
         if embedded is not None:

@@ -65,5 +65,6 @@ class Vitals:
             "streams_full": full,
             "channels_down": down,
             "problems": len(bridge.problems),
+            "policy_problems": len(bridge.lawgiver.alarms()),
             "clock_jump_ms": bridge.clock.jump_ms,
         }
