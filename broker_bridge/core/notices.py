@@ -149,6 +149,11 @@ def _consult_ended(fact: f.ConsultEnded, teller: Teller) -> Iterator[Addressed]:
     yield teller.note("observed", f"{teller.name_of(state.owner)} keeps it: the talk is over{why}.", fact.agent)
 
 
+def _transfer_accepted(fact: f.TransferAccepted, teller: Teller) -> Iterator[Addressed]:
+    if not teller.has(f.Accepted):
+        yield teller.note("observed", f"{teller.name_of(fact.agent)} said yes to the talk.", teller.state.owner)
+
+
 def _queued(fact: f.Queued, teller: Teller) -> Iterator[Addressed]:
     state = teller.state
     if teller.by or not fact.reason or teller.has(f.Opened, f.Reopened, f.Overflowed):
@@ -163,7 +168,12 @@ def _accepted(fact: f.Accepted, teller: Teller) -> Iterator[Addressed]:
     if teller.has(f.Transferred):
         giver = teller.by or next(one.agent for one in teller.entry.facts if isinstance(one, f.Transferred))
         yield teller.note("assigned", f"{teller.name_of(giver)} gave it to you.", fact.agent)
-    elif teller.has(f.TransferAccepted) or teller.has(f.Offered, f.Reopened, f.Opened):
+        yield teller.note(
+            "observed", f"{teller.name_of(giver)} gave it to {teller.name_of(fact.agent)}.", state.last_owner
+        )
+    elif teller.has(f.TransferAccepted):
+        yield teller.note("observed", f"{teller.name_of(fact.agent)} took it over.", state.last_owner)
+    elif teller.has(f.Offered, f.Reopened, f.Opened):
         pass
     elif teller.by and teller.by != fact.agent:
         yield teller.note("assigned", f"{teller.name_of(teller.by)} handed it over to you.", fact.agent)
@@ -226,6 +236,7 @@ TELL: Mapping[type[f.Fact], Callable[[Any, Teller], Iterator[Addressed]]] = {
     f.TaskReminded: _reminded,
     f.Woken: _woken,
     f.OfferEnded: _offer_ended,
+    f.TransferAccepted: _transfer_accepted,
     f.ConsultEnded: _consult_ended,
     f.Queued: _queued,
     f.Accepted: _accepted,

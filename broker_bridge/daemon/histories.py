@@ -42,14 +42,7 @@ class Histories:
             speaks=customer.speaks,
             about=customer.about,
             since_ms=customer.since_ms,
-            identifiers=tuple(
-                v.Identifier(
-                    word=self._outlets.word(one.channel_kind),
-                    address=self._outlets.spelled(one.channel_kind, whole)(one.address),
-                    is_proved=one.is_proved,
-                )
-                for one in customer.handles.values()
-            ),
+            identifiers=self.identifiers(state, actor),
             open=tuple(self._case(one) for one in cases if self._state(one).is_open),
             was=tuple(self._case(one) for one in cases if self._state(one).status == conv.CLOSED),
             files=self._files(cases),
@@ -58,6 +51,19 @@ class Histories:
             ),
             moments=self._moments(state, cases, limit),
             upto=self._model.position,
+        )
+
+    def identifiers(self, state: Conversation, actor: Actor) -> tuple[v.Identifier, ...]:
+        """The customer's addresses as this reader may see them."""
+        customer: Customer = self._states.cell(CUST, state.customer).state
+        whole = rules.sees_addresses(state, actor)
+        return tuple(
+            v.Identifier(
+                word=self._outlets.word(one.channel_kind),
+                address=self._outlets.spelled(one.channel_kind, whole)(one.address),
+                is_proved=one.is_proved,
+            )
+            for one in customer.handles.values()
         )
 
     def _case(self, conversation: ConversationId) -> v.Case:

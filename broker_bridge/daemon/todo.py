@@ -80,10 +80,10 @@ class Todo:
         """What would go along with a transfer."""
         state = self._reading.state(conversation)
         items = self._items(conversation, state, actor)
-        profile = self._reading.histories.profile(conversation, 1, actor) if state.customer else None
+        known = self._reading.histories.identifiers(state, actor) if state.customer else ()
         draft = await self._drafts.load(actor.agent, conversation)
         return v.HandoverView(
-            packet=packet.prefill(items, profile.identifiers if profile is not None else ()),
+            packet=packet.prefill(items, known),
             case=packet.case_line(items, max(state.messages, _said(items))),
             draft=len(draft.text) if draft is not None else 0,
             seen=state.seen_seq,

@@ -172,9 +172,18 @@ ROWS: list[tuple[str, Callable[[], Case], Told]] = [
         .add(f.OfferEnded(agent="maya", reason="expired"), by="timer"),
         [],
     ),
-    ("given by force", given_by_force, [("lena", "assigned", "Olga gave it to you.")]),
+    (
+        "given by force",
+        given_by_force,
+        [("maya", "observed", "Olga gave it to Lena."), ("lena", "assigned", "Olga gave it to you.")],
+    ),
     ("handed over after a talk", confirmed, [("lena", "assigned", "Maya handed it over to you.")]),
-    ("a yes to a transfer is no news to who said it", lambda: talked(asked(owned())), []),
+    ("a yes to a transfer", lambda: talked(asked(owned())), [("maya", "observed", "Lena took it over.")]),
+    (
+        "a yes to a talk",
+        lambda: talked(asked(owned(), first=True)),
+        [("maya", "observed", "Lena said yes to the talk.")],
+    ),
     (
         "the owner is gone in a talk",
         lambda: talked(asked(owned(), first=True)).add(f.Accepted(agent="lena", epoch=2), by="timer"),

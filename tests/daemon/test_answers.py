@@ -431,6 +431,9 @@ async def test_tasks_are_listed_by_view_and_the_number_is_masked_for_strangers(h
     (seen,) = (await of("bob", view="observed")).tasks
     assert (seen.number, seen.may_change) == (rules.masked("+46701740605"), False)
     assert seen.customer != mine.customer == "Longaddress"
+    known = {who: line(await house.why(who, case), "known").text for who in ("ann", "bob")}
+    assert known["ann"] == "fake longaddress is Longaddress, as they say"
+    assert "longaddress" not in known["bob"].casefold()
     assert (await of("bob", view="all", conversation=case)).total == 2
     assert (await of("bob", view="all", conversation="other")).total == 0
     given = v.Notice(kind="assigned", text="Ann Berg gave you a task: ask the shop", conv=case)
