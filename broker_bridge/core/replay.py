@@ -2,7 +2,6 @@
 
 Law: pure, and honest about itself: each decision is made again by the policy in force then, too, and only those that come out as they
 were are compared. The situation is the one that was: what the other policy would have changed in one decision changes no later one.
-Entries come from LOG's first on, in order; words may stay sealed (only who is responsible for a customer is read, if it is open).
 """
 
 from __future__ import annotations
@@ -10,63 +9,33 @@ from __future__ import annotations
 import msgspec
 
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.facts import AnyFact, Entry
-from broker_bridge.contract.ids import AgentId, ConversationId, CustomerId, QueueId
+from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import AgentId, ConversationId, QueueId
 from broker_bridge.contract.policy import Considered
-from broker_bridge.contract.words import Words
-from broker_bridge.core import colleague, conversation, definitions, shift
-from broker_bridge.core.colleague import Enrollment
-from broker_bridge.core.definitions import DESK, DeskDefinition, Policy, QueueDefinition
-from broker_bridge.core.replay_picture import Case, Choice, Picture
-from broker_bridge.core.replay_plan import Difference, Given, Plan, Report, Sums
-from broker_bridge.core.standing import Standing, standing
-from broker_bridge.core.state import CLOSED, Conversation
+from broker_bridge.core.definitions import Policy
+from broker_bridge.core.replay_history import History
+from broker_bridge.core.replay_plan import Case, Choice, Difference, Given, Plan, Report, Sums
+from broker_bridge.core.state import QUEUED, Conversation
 
 __all__ = ["Plan", "Replay", "Report"]
 
 SOONER_MS = 1_000
 """A router goes its rounds once a second: what is sooner by less is nothing."""
-MOST_EARLIER = 5
-"""As the router: cases of a customer that are asked for who served them."""
-
-_asleep = msgspec.msgpack.Encoder().encode
-_awake = msgspec.msgpack.Decoder(Conversation).decode
+Knows = tuple[AgentId, AgentId]
+"""(responsible, last agent) of the customer."""
 
 
-class _Came(msgspec.Struct):
-    """How a conversation came to where it waits."""
-
-    channel: str = ""
-    opened_in: QueueId = ""
-    queue: QueueId = ""
-    at_ms: int = 0
-
-
-class Replay:
-    """`take` every entry, then ask for the `report`."""
+class Replay(History):
+    """`take` every entry, then `finish`."""
 
     def __init__(
         self, plan: Plan, base: Policy, *, since_ms: int = 0, until_ms: int | None = None, queue: QueueId = ""
     ) -> None:
         """`base`: what holds where LOG defines nothing. Only decisions between the two moments (of this queue) count."""
-        self._base = base
+        super().__init__(plan, base)
         self._since_ms = since_ms
         self._until_ms = until_ms
         self._queue = queue
-        self.then = Picture(Plan(), self._knowing)
-        self.other = Picture(plan, self._knowing)
-        self.people: dict[AgentId, Enrollment] = {}
-        self._shifts: dict[AgentId, shift.Shift] = {}
-        self._queues: dict[QueueId, QueueDefinition] = {}
-        self._desk: DeskDefinition = definitions.begin_desk(DESK)
-        self._states: dict[ConversationId, Conversation] = {}
-        self._closed: dict[ConversationId, bytes] = {}
-        """States of closed cases, folded small."""
-        self._came: dict[ConversationId, _Came] = {}
-        self._responsible: dict[CustomerId, AgentId] = {}
-        self._cases_of: dict[CustomerId, dict[ConversationId, AgentId]] = {}
-        """Who had each case of a customer last; the latest touched last."""
-        self._now_ms = 0
         self.report = Report(
             since_ms=since_ms,
             until_ms=until_ms or 0,
@@ -78,140 +47,28 @@ class Replay:
             differences=[],
             names={},
         )
-        self._rule()
 
     def take(self, seq: int, kind: str, name: str, entry: Entry) -> None:
-        """One message of LOG; `kind` and `name` as in its subject."""
         self.report.entries += 1
-        self._now_ms = entry.at_ms
-        self.then.until(entry.at_ms)
-        self.other.until(entry.at_ms)
-        if kind == "conv":
-            self._conversation(seq, name, entry)
-        elif kind == "shift":
-            known = self._shifts.setdefault(name, shift.begin_shift(name))
-            shift.fold_shift(known, entry, seq)
-            self._present(name, known.state, known.reason)
-        elif kind == "agent":
-            self._agent(seq, name, entry)
-        elif kind in ("queue", "house"):
-            self._define(seq, kind, name, entry)
-        elif kind == "cust":
-            self._customer(name, entry)
+        super().take(seq, kind, name, entry)
 
     def finish(self) -> Report:
         """The report; what still waits and would have been offered is told, too."""
-        if self._until_ms is None or self._until_ms >= self._now_ms:
-            self.report.until_ms = self._until_ms or self._now_ms
+        self.report.until_ms = self._until_ms or self.now_ms
         for name in list(self.other.early):
-            self._never_asked(name, "still waits")
+            self._never_asked(self.state(name), "it still waits")
         self.report.names = {name: one.name or name for name, one in self.people.items()}
         return self.report
 
-    # what the pictures are made of
-
-    def _present(self, agent: AgentId, state: str, reason: str = "") -> None:
-        for picture in (self.then, self.other):
-            picture.present(agent, state, reason)
-
-    def _agent(self, seq: int, name: AgentId, entry: Entry) -> None:
-        state = colleague.fold(self.people.setdefault(name, colleague.begin(name)), entry, seq)
-        for picture in (self.then, self.other):
-            if state.is_active and state.role == "agent":
-                picture.seat(state.seat)
-            else:
-                picture.index.leave(name)
-
-    def _define(self, seq: int, kind: str, name: str, entry: Entry) -> None:
-        if kind == "queue":
-            definitions.fold_queue(self._queues.setdefault(name, definitions.begin_queue(name)), entry, seq)
-        else:
-            definitions.fold_desk(self._desk, entry, seq)
-        self._rule()
-
-    def _rule(self) -> None:
-        queues = {name: rules for name, rules in self._base.queues.items() if name not in self._queues}
-        queues |= {name: one.rules for name, one in self._queues.items() if one.is_active}
-        then = Policy(
-            queues=queues,
-            desk=self._desk.rules if self._desk.seq else self._base.desk,
-            version=max(self._desk.seq, *(one.seq for one in self._queues.values()), 0),
-        )
-        for picture in (self.then, self.other):
-            picture.rule(then, self._now_ms)
-
-    def _customer(self, name: CustomerId, entry: Entry) -> None:
-        for fact in entry.facts:
-            if isinstance(fact, f.Described) and fact.field == "responsible" and isinstance(fact.words, Words):
-                self._responsible[name] = fact.words.text
-            elif isinstance(fact, f.Erased):
-                self._responsible.pop(name, None)
-
-    def _knowing(self, stand: Standing) -> tuple[AgentId, AgentId]:
-        last = stand.last_owner
-        if not last and stand.customer:
-            others = [
-                agent for case, agent in reversed(self._cases_of.get(stand.customer, {}).items()) if case != stand.id
-            ]
-            last = next((agent for agent in others[:MOST_EARLIER] if agent), "")
-        return self._responsible.get(stand.customer, ""), last
-
-    # conversations
-
-    def _state(self, name: ConversationId) -> Conversation:
-        found = self._states.get(name)
-        if found is None:
-            kept = self._closed.pop(name, None)
-            found = self._states[name] = _awake(kept) if kept is not None else conversation.begin(name)
-        return found
-
-    def _conversation(self, seq: int, name: ConversationId, entry: Entry) -> None:
-        state = self._state(name)
+    def on_entry(self, seq: int, state: Conversation, entry: Entry) -> None:
         offered = _offer_of_the_router(entry)
         if offered is not None:
             self._decided(seq, state, entry.at_ms, offered)
-        bare = msgspec.structs.replace(entry, facts=tuple(_bare(fact) for fact in entry.facts))
-        state = self._states[name] = conversation.fold(state, bare, seq)
-        self._follow(name, entry)
-        case = self._case(state)
-        if not case.waits or _is_put_anew(entry):
-            if offered is None and not case.waits:
-                self._never_asked(name, _what_became(state))
-            self.then.settle(name)
-            self.other.settle(name)
-        for picture in (self.then, self.other):
-            picture.note(case, entry.at_ms)
-        if state.customer:
-            cases = self._cases_of.setdefault(state.customer, {})
-            cases.pop(name, None)
-            cases[name] = state.owner or state.last_owner
-        if state.status == CLOSED and state.wrap is None:
-            self._closed[name] = _asleep(self._states.pop(name))
 
-    def _follow(self, name: ConversationId, entry: Entry) -> None:
-        came = self._came.setdefault(name, _Came())
-        by_step = any(isinstance(fact, f.Overflowed) and fact.to_queue for fact in entry.facts)
-        for fact in entry.facts:
-            if isinstance(fact, f.Opened):
-                came.channel, came.opened_in = fact.channel, fact.queue
-                came.queue, came.at_ms = fact.queue, entry.at_ms
-            elif isinstance(fact, f.Queued) and not by_step:
-                came.queue, came.at_ms = fact.queue, entry.at_ms
-
-    def _case(self, state: Conversation) -> Case:
-        came = self._came.get(state.id, _Came())
-        return Case(
-            stand=standing(state),
-            channel=came.channel,
-            opened_in=came.opened_in,
-            came_queue=came.queue,
-            came_ms=came.at_ms,
-            declined=dict(state.declined),
-            passed_by=state.passed_by,
-            has_answer=state.has_answer,
-        )
-
-    # decisions
+    def on_end_of_wait(self, state: Conversation, entry: Entry) -> None:
+        is_waiting = state.status == QUEUED and state.offer is None
+        if _offer_of_the_router(entry) is None and not is_waiting:
+            self._never_asked(state, _what_became(state))
 
     def _counts(self, at_ms: int, queue: QueueId) -> bool:
         is_in_time = at_ms >= self._since_ms and (self._until_ms is None or at_ms <= self._until_ms)
@@ -224,7 +81,7 @@ class Replay:
         """The router asked somebody: who would it have been?"""
         why = offered.why
         assert why is not None
-        case = self._case(state)
+        case = self.case(state)
         knows = (why.responsible, why.last_agent)
         asked = (offered.agent, *offered.also)
         helped, missed = self._again(case, at_ms, knows, asked, why.considered)
@@ -248,13 +105,17 @@ class Replay:
         self,
         case: Case,
         at_ms: int,
-        knows: tuple[AgentId, AgentId],
+        knows: Knows,
         asked: tuple[AgentId, ...],
         considered: tuple[Considered, ...],
     ) -> tuple[str, str]:
         """(what had to be added for it to come out as it was, why it does not come out): both empty if facts were enough."""
+        early = self.then.early.get(case.stand.id)
         with self.then.as_it_was():
-            is_out = self._comes_out(case, at_ms, knows, asked)
+            # Chosen together, written one after the other: then the replay's own round says it, not this moment.
+            is_out = self._comes_out(case, at_ms, knows, asked) or (
+                early is not None and set(early.agents) == set(asked)
+            )
             # What was recorded is the truth, also where it made no difference here.
             is_mended = self._mend_presence(considered)
             if is_out or (is_mended and self._comes_out(case, at_ms, knows, asked)):
@@ -268,7 +129,7 @@ class Replay:
                     return "", "loads that were known otherwise then"
             return "", "the order among equals" if is_equal else "something that no fact tells"
 
-    def _comes_out(self, case: Case, at_ms: int, knows: tuple[AgentId, AgentId], asked: tuple[AgentId, ...]) -> bool:
+    def _comes_out(self, case: Case, at_ms: int, knows: Knows, asked: tuple[AgentId, ...]) -> bool:
         return set(self.then.decide(case, at_ms, knows, is_told=False).agents) == set(asked)
 
     def _mend_presence(self, considered: tuple[Considered, ...]) -> bool:
@@ -277,7 +138,7 @@ class Replay:
         for one in considered:
             sitting = self.then.index.sitting(one.agent)
             if sitting is not None and sitting.state != one.state:
-                self._present(one.agent, one.state)
+                self.present(one.agent, one.state)
                 is_changed = True
         return is_changed
 
@@ -295,7 +156,7 @@ class Replay:
                 is_changed = True
         return is_changed
 
-    def _compare(self, seq: int, case: Case, at_ms: int, knows: tuple[AgentId, AgentId], offered: f.Offered) -> None:
+    def _compare(self, seq: int, case: Case, at_ms: int, knows: Knows, offered: f.Offered) -> None:
         name, asked = case.stand.id, (offered.agent, *offered.also)
         early = self.then.early.get(name)
         if early is not None and set(early.agents) != set(asked):
@@ -330,7 +191,7 @@ class Replay:
                     at_ms=at_ms,
                     seq=seq,
                     conversation=case.stand.id,
-                    number=self._state(case.stand.id).number,
+                    number=self.state(case.stand.id).number,
                     queue=queue,
                     kind=kind,
                     was=asked,
@@ -351,11 +212,11 @@ class Replay:
             given = agents.setdefault(agent, Given())
             given.offers_then, given.units_then = given.offers_then + 1, given.units_then + units_now
 
-    def _never_asked(self, name: ConversationId, became: str) -> None:
+    def _never_asked(self, state: Conversation, became: str) -> None:
         """It is no longer there to be offered, and only the other policy's router would have offered it."""
+        name: ConversationId = state.id
         choice = self.other.early.get(name)
-        state = self._state(name)
-        if choice is None or name in self.then.early or self._now_ms - choice.at_ms <= SOONER_MS:
+        if choice is None or name in self.then.early or self.now_ms - choice.at_ms <= SOONER_MS:
             return
         if not self._counts(choice.at_ms, choice.queue):
             return
@@ -386,16 +247,5 @@ def _offer_of_the_router(entry: Entry) -> f.Offered | None:
     return None
 
 
-def _is_put_anew(entry: Entry) -> bool:
-    """Somebody put it into a queue: what would have been offered before is over."""
-    by_step = any(isinstance(fact, f.Overflowed) for fact in entry.facts)
-    return not by_step and any(isinstance(fact, f.Queued | f.Reopened) for fact in entry.facts)
-
-
 def _what_became(state: Conversation) -> str:
     return f"taken by {state.owner}" if state.owner else state.status
-
-
-def _bare(fact: AnyFact) -> AnyFact:
-    """The fact without words."""
-    return msgspec.structs.replace(fact, words=None) if getattr(fact, "words", None) is not None else fact

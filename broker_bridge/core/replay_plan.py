@@ -1,4 +1,4 @@
-"""Another policy to route a day again by, and what came of it.
+"""Another policy to route a day again by, what it is asked about, and what came of it.
 
 Law: what the other policy does not name stays as it was then. Nothing here holds a word of a customer.
 """
@@ -12,6 +12,8 @@ import msgspec
 from broker_bridge.contract.ids import AgentId, ConversationId, QueueId
 from broker_bridge.contract.policy import DeskRules, QueueRules, Seat
 from broker_bridge.core.definitions import Policy
+from broker_bridge.core.standing import Standing
+from broker_bridge.core.state import QUEUED
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def seat(self, seat: Seat) -> Seat:
         return self.seats.get(seat.agent, seat)
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation as far as routing is concerned."""
+
+    stand: Standing
+    channel: str = ""
+    opened_in: QueueId = ""
+    came_queue: QueueId = ""
+    """Where it was put by somebody, before any overflow step."""
+    came_ms: int = 0
+    declined: Mapping[AgentId, int] = {}
+    passed_by: AgentId = ""
+    has_answer: bool = False
+
+    @property
+    def waits(self) -> bool:
+        return self.stand.status == QUEUED and self.stand.offer is None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Who would be asked, or why nobody."""
+
+    at_ms: int
+    queue: QueueId
+    agents: tuple[AgentId, ...] = ()
+    reason: str = ""
+    """Why this agent."""
+    waits: str = ""
+    """Why nobody."""
+    units: int = 0
+    again_ms: int = 0
+    """Not asked again before; 0: it was not held."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
