@@ -5,6 +5,8 @@ Law: any bridge answers, leader or not: every one has the floor, the index and t
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from broker_bridge.contract import codec, subjects
@@ -23,6 +25,9 @@ from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, CUST, States
+
+BREATH = 256
+"""Entries after which others get their turn: a case may have very many."""
 
 
 class Whys:
@@ -66,7 +71,10 @@ class Whys:
     async def _entries(self, conversation: ConversationId) -> list[tuple[int, Entry]]:
         """All that can be read; what a later version wrote is left out."""
         found = []
-        for seq, body, _ in await self._bus.subject_messages(subjects.LOG, subjects.log(CONV, conversation)):
+        told = await self._bus.subject_messages(subjects.LOG, subjects.log(CONV, conversation))
+        for place, (seq, body, _) in enumerate(told):
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             try:
                 found.append((seq, await self._sealer.open_entry(codec.entry(body))))
             except codec.Malformed:
