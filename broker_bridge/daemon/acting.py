@@ -13,7 +13,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract import ids
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.facts import Entry
-from broker_bridge.contract.ids import AgentId
+from broker_bridge.contract.ids import AgentId, HandleId
 from broker_bridge.contract.words import Words
 from broker_bridge.core import customer as customers
 from broker_bridge.core import joins, wishes
@@ -146,17 +146,22 @@ class Acting:
         is_undo = isinstance(wish, c.Unmerge)
         if not is_undo:
             await self._drafts.follow(actor.agent, source, target)
-        known = self.state(target).merged.get(source)
-        handles = list(known.handles if is_undo and known is not None else self.state(source).handles)
-        handles = handles[: joins.MOST_HANDLES]
+        handles = _handles(self.state(source), self.state(target), is_undo=is_undo)
         async with self._writer.hold((CONV, source), (CONV, target), *((HAND, one) for one in handles)) as cells:
             by = f"agent:{actor.agent}"
+            for cell in cells[2:]:
+                if cell.state.conversation != (target if is_undo else source):
+                    # Nothing is written to a handle that stays, so nothing says that this picture of it is old.
+                    await self._states.reload(cell)
 
             def decision() -> tuple[Entries, Decision]:
                 house, now_ms = self._house(), self._now_ms()
                 if wish.id in cells[0].state.commands:
                     return {}, Facts()
                 held: dict[str, Handle] = {cell.name: cell.state for cell in cells[2:]}
+                if not held.keys() >= set(_handles(cells[0].state, cells[1].state, is_undo=is_undo)):
+                    # Others came to it meanwhile, by another merge.
+                    raise _Stale(cells[0].state.seq)
                 rule = joins.unmerge if is_undo else joins.merge
                 found = rule(cells[0].state, cells[1].state, held, actor, house)
                 if isinstance(found, Refusal):
@@ -244,6 +249,12 @@ class Acting:
 
             seq, _ = await self._writer.decide(cells, wish.id, decision)
         return seq, None
+
+
+def _handles(source: Conversation, target: Conversation, *, is_undo: bool) -> list[HandleId]:
+    """Those that a merge or its undoing may have to lead elsewhere."""
+    known = target.merged.get(source.id)
+    return list(known.handles if is_undo and known is not None else source.handles)[: joins.MOST_HANDLES]
 
 
 def _loads(wish: c.Act, actor: Actor) -> tuple[AgentId, ...]:
