@@ -24,6 +24,11 @@ def token(word: str) -> str:
     return word
 
 
+def is_token(word: str) -> bool:
+    """Whether `token` takes it."""
+    return _TOKEN.match(word) is not None
+
+
 def log(aggregate: str, name: str) -> str:
     """`cc.log.<conv|cust|hand|agent|shift|load|queue|house|count>.<id>`: the exact subject of one aggregate's facts."""
     return f"cc.log.{aggregate}.{token(name)}"

@@ -42,6 +42,9 @@ def _outcome(
 ) -> Refusal | None:
     """A refusal unless the case may end as this, with all that it asks for."""
     outcomes = {one.name: one for one in house.outcomes(state.queue)}
+    if not outcomes and not disposition:
+        # Nothing can be chosen: nobody is held in a wrap-up that has no end.
+        return None
     if not outcomes:
         return refuse("bad", "This queue has no dispositions. Close it without one.")
     if disposition not in outcomes:
@@ -51,6 +54,10 @@ def _outcome(
     missing = [name for name in outcomes[disposition].fields if name not in given]
     if missing:
         return refuse("bad", f"{disposition} needs {' and '.join(missing)}. Fill that in.")
+    return None
+
+
+def _too_long(fields: tuple[tuple[str, str], ...]) -> Refusal | None:
     if any(len(name) > MAX_FIELD or len(value) > MAX_FIELD for name, value in fields) or len(fields) > 50:
         return refuse("bad", f"A field takes {MAX_FIELD} characters. Write the rest into the note.")
     return None
@@ -68,7 +75,7 @@ def _words(note: str, fields: tuple[tuple[str, str], ...]) -> Words | None:
 def _close(wish: c.Close, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int) -> Decision:
     leads = actor.is_supervisor and state.is_open
     refusal = None if leads else not_owner(state, actor, house, now_ms, "close it again")
-    refusal = refusal or wrong_epoch(state, wish)
+    refusal = refusal or wrong_epoch(state, wish) or _too_long(wish.fields)
     if refusal is not None:
         return refusal
     if len(wish.note) > c.MAX_TEXT:
@@ -114,7 +121,11 @@ def _not_in_wrap_up(state: Conversation, actor: Actor, house: House) -> Refusal 
 def _wrap_up(
     wish: c.WrapUp, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
 ) -> Decision:
-    refusal = _not_in_wrap_up(state, actor, house) or _outcome(wish.disposition, wish.fields, state, house)
+    refusal = (
+        _not_in_wrap_up(state, actor, house)
+        or _too_long(wish.fields)
+        or _outcome(wish.disposition, wish.fields, state, house)
+    )
     if refusal is not None:
         return refusal
     if len(wish.note) > c.MAX_TEXT:
@@ -212,6 +223,9 @@ def _add_task(
         return refuse("bad", "Say what is to be done.")
     if wish.what == "call_back" and wish.due_ms is None:
         return refuse("bad", "Say when to call.")
+    if wish.id in state.tasks:
+        # It came along with a merge: nobody changes a task by adding it again.
+        return refuse("late", "This task is here already.")
     if len(state.tasks) >= MAX_TASKS:
         return refuse("bad", f"This case has {MAX_TASKS} open tasks. Finish some first.")
     refusal = _task_problem(wish.text + wish.number, wish.assignee, wish.observers, wish.due_ms, house, now_ms)

@@ -20,6 +20,8 @@ from broker_bridge.core.state import MERGED, OWNED, Conversation
 
 TRANSFER_OFFER_MS = 120_000
 """How long a colleague may think about a transfer; the owner keeps the case meanwhile."""
+MOST_SKILLS = 10
+MAX_SKILL = 64
 MAX_PACKET = 4_000
 """Characters of one field of a packet."""
 
@@ -89,6 +91,8 @@ def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -
     chosen = [one for one in (wish.to_agent, wish.to_queue, wish.to_skills or None) if one is not None]
     if len(chosen) != 1:
         return refuse("bad", "Choose one colleague, one queue or skills to transfer to.")
+    if len(wish.note) > c.MAX_TEXT:
+        return refuse("bad", f"The note has {len(wish.note):,} characters; the limit is {c.MAX_TEXT:,}.")
     if wish.packet is not None and any(
         len(getattr(wish.packet, name)) > MAX_PACKET for name in wish.packet.__struct_fields__
     ):
@@ -102,7 +106,11 @@ def _target(wish: c.Transfer, state: Conversation, actor: Actor, house: House) -
     if wish.to_queue is not None and wish.to_queue not in house.queues:
         return refuse("bad", f"There is no queue {wish.to_queue or 'without a name'}. Pick one from the list.")
     known = house.policy.desk.skills
+    if len(wish.to_skills) > MOST_SKILLS:
+        return refuse("bad", f"At most {MOST_SKILLS} skills can be asked for. Choose fewer.")
     for skill in wish.to_skills:
+        if not 1 <= skill.level <= 5 or len(skill.name) > MAX_SKILL:
+            return refuse("bad", "The level of a skill is 1 (a little) to 5 (expert). Choose one.")
         if known and skill.name not in known:
             return refuse("bad", f"There is no skill {skill.name or 'without a name'}. Pick one from the list.")
     return None

@@ -18,7 +18,7 @@ from broker_bridge.contract import views as v
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import joins
 from broker_bridge.core import views as rules
-from broker_bridge.core.actor import Actor
+from broker_bridge.core.actor import LONGEST_AHEAD_MS, Actor
 from broker_bridge.core.decision import Changed, Facts, refuse
 from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.acting import Acting
@@ -43,6 +43,12 @@ BEHIND_WAIT_S = 0.5
 FILE_PART_BYTES = 128 * 1024
 MAX_ID = 64
 """Characters of a command's id; the fold keeps it for a week."""
+TIMER = "timer:"
+"""How the machine's own commands begin: they happen once by their id, so nobody else may use one."""
+MOST_NUMBER = 2**53
+"""No time and no count is beyond it; what no state can hold must never become a fact, every bridge would stop at it."""
+BACK_BEFORE_MS = 86_400_000
+"""How far a terminal's clock may be behind."""
 TEXT_PART = 60_000
 """Characters of one page of a whole message: at most 240 kB as UTF-8."""
 
@@ -187,6 +193,7 @@ class Desk:
 
     async def _came(self, actor: Actor) -> None:
         """A terminal is there: who was off is ready; a second terminal, or one that comes back, changes nothing."""
+        await self._staff.look(actor.agent)
         known = self._staff.presence(actor.agent)
         if known.state == "off":
             await self._staff.chose(actor.agent, "ready")
@@ -195,6 +202,7 @@ class Desk:
             await self._heard(actor)
 
     async def _heard(self, actor: Actor) -> None:
+        await self._staff.look(actor.agent)
         was = self._staff.presence(actor.agent).state
         fresh = await self._staff.heard(actor.agent)
         if was == "silent":
@@ -205,6 +213,9 @@ class Desk:
         refusal = self._unknown_state(request.state, request.reason)
         if refusal is not None:
             return refusal
+        now_ms, until_ms = self._now_ms(), request.until_ms
+        if until_ms is not None and not -BACK_BEFORE_MS < until_ms - now_ms <= LONGEST_AHEAD_MS:
+            return refuse("bad", "Choose a time of being back within a year.")
         is_next = request.is_next and request.state != "ready"
         await self._staff.chose(actor.agent, request.state, request.reason[:80], request.until_ms, is_next=is_next)
         if not is_next:
@@ -422,10 +433,25 @@ def _unfit(request: c.AnyRequest) -> c.Refusal | None:
             subjects.token(conversation)
         except ValueError:
             return c.Refusal(code="unknown", sentence="There is no such conversation. Go back to the inbox.")
-    if isinstance(request, c.Act) and not 1 <= len(request.id) <= MAX_ID:
+    if isinstance(request, c.Transfer) and request.to_agent is not None and not subjects.is_token(request.to_agent):
+        return c.Refusal(code="bad", sentence="There is no such colleague. Pick one from the list.")
+    if isinstance(request, c.Act) and (not 1 <= len(request.id) <= MAX_ID or request.id.startswith(TIMER)):
         # Without an id of its own the second of two replies would take the place of the first.
         return c.Refusal(code="bad", sentence="The command has no usable id. Update this program.")
+    if _is_beyond(request):
+        return c.Refusal(code="bad", sentence="The request holds a number that is none. Update this program.")
     return None
+
+
+def _is_beyond(value: object) -> bool:
+    """Whether some number in it is too large for a state, a database or a calendar."""
+    if isinstance(value, int):
+        return not -MOST_NUMBER < value < MOST_NUMBER
+    if isinstance(value, tuple):
+        return any(map(_is_beyond, value))
+    if isinstance(value, msgspec.Struct):
+        return any(_is_beyond(getattr(value, name)) for name in value.__struct_fields__)
+    return False
 
 
 def _fitting(page: v.ThreadPage) -> v.ThreadPage:

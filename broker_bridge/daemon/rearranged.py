@@ -49,5 +49,9 @@ def _task(model: ReadModel, state: Conversation, fact: f.TaskAdded | f.TaskChang
         "number": words.address,
     }
     if isinstance(fact, f.TaskAdded):
+        is_move = any(isinstance(one, (f.MergedFrom, f.Unmerged)) for one in entry.facts)
+        if not is_move and model.count_tasks("id = ? AND conversation <> ?", (fact.task, state.id)):
+            # Its id is a command's, which an agent chooses: nobody takes the place of a task elsewhere by it.
+            return
         values |= {"what": fact.what, "made_by": fact.agent, "at_ms": entry.at_ms}
     model.keep_task(fact.task, state.id, values)
