@@ -35,6 +35,12 @@ log = logging.getLogger(__name__)
 MOST_A_ROUND = 500
 ASK_AGAIN_MS = 60_000
 """Who let an offer pass is not asked about the same conversation for a minute."""
+PASSER_AGAIN_MS = 300_000
+"""Who passed it on to its queue is asked after all, if nobody else took it for so long."""
+LOOK_AGAIN_MS = 1_000
+"""Somebody else may be free by then."""
+READ_ONLY_MS = 60_000
+"""A case that only a newer bridge may write waits for its lead; it must not take the first place in every round."""
 HERE = ("ready", "busy", "wrap_up")
 """Presence of somebody who will have time soon."""
 
@@ -92,11 +98,15 @@ class Offers:
                 self._one(waiting, rules, now_ms, crew)
 
     def _one(self, waiting: Waiting, rules: QueueRules, now_ms: int, crew: asyncio.TaskGroup) -> None:
-        state: Conversation = self._states.cell(CONV, waiting.conversation).state
+        cell = self._states.cell(CONV, waiting.conversation)
+        if cell.blocked:
+            self._floor.line.held(waiting.conversation, now_ms + READ_ONLY_MS)
+            return
+        state: Conversation = cell.state
         if state.status != QUEUED or state.offer is not None:
             # Decided on since: the follower brings it.
             self._floor.saw(state)
-            self._floor.line.held(waiting.conversation, now_ms + 1_000)
+            self._floor.line.held(waiting.conversation, now_ms + LOOK_AGAIN_MS)
             return
         request, wait_ms = self.request(state, waiting, rules, now_ms)
         if wait_ms:
@@ -106,8 +116,8 @@ class Offers:
             return
         asked = self._choose(request)
         if not asked:
-            again = [since_ms + ASK_AGAIN_MS for since_ms in state.declined.values()]
-            self._floor.line.held(waiting.conversation, max(now_ms + 1_000, min(again, default=0)))
+            # Its group is fit, but for those who let it pass: not held until they are asked again, others come and become free.
+            self._floor.line.held(waiting.conversation, now_ms + LOOK_AGAIN_MS)
             return
         why = self.why(state, waiting, rules, request, asked[0], now_ms)
         index = self._floor.index
@@ -120,7 +130,7 @@ class Offers:
     def request(self, state: Conversation, waiting: Waiting, rules: QueueRules, now_ms: int) -> tuple[Request, int]:
         """What is asked of the index, and until when (ms) it is waited for whoever knows the customer (0: not at all)."""
         passed = {agent for agent, at_ms in state.declined.items() if now_ms - at_ms < ASK_AGAIN_MS}
-        if state.passed_by:
+        if state.passed_by and now_ms - state.queued_ms < PASSER_AGAIN_MS:
             passed.add(state.passed_by)
         prefer = tuple(one for one in self._knowing(state, rules) if one and one not in passed)
         request = Request(
@@ -140,14 +150,17 @@ class Offers:
         return request, 0
 
     def _go_on(self) -> None:
-        """What waited for somebody who has time now is held back no more. Costs as much as there are such agents."""
+        """What waited for somebody who has time now, or has gone, is held back no more. Costs as much as there are such agents."""
         for agent in list(self._awaited):
             sitting = self._floor.index.sitting(agent)
-            if sitting is not None and (sitting.state != READY or sitting.free <= 0):
+            is_here = sitting is not None and sitting.state in HERE
+            if sitting is not None and is_here and (sitting.state != READY or sitting.free <= 0):
                 continue
             cases = self._awaited[agent]
             for conversation, request in list(cases.items()):
-                if sitting is not None and not self._floor.index.is_fit(agent, request) and conversation in self._floor.line:
+                is_fit = self._floor.index.is_fit(agent, request)
+                # Who went meanwhile is not waited for.
+                if is_here and not is_fit and conversation in self._floor.line:
                     continue
                 self._floor.line.held(conversation, 0)
                 del cases[conversation]
