@@ -14,6 +14,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import targets
 from broker_bridge.core.seating import label
+from broker_bridge.core.standing import Standing
 from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.pen import Make
@@ -107,7 +108,10 @@ class Handback:
             return self._work(agent, is_here, state) if is_over else (), ""
 
         for conversation in self._floor.held_by(agent):
-            await append(conversation, "timer", due)
+            one = self._floor.standing(conversation)
+            # Whoever went home may keep hundreds: only what may be due is decided on, round after round.
+            if one is not None and _may_be_due(one, agent, is_over=is_over, is_here=is_here):
+                await append(conversation, "timer", due)
 
     def _work(self, agent: AgentId, is_here: bool, state: Conversation) -> tuple[f.ConversationFact, ...]:
         if state.wrap is not None and state.wrap.agent == agent and state.status == CLOSED:
@@ -118,7 +122,7 @@ class Handback:
             return ()
         woken = targets.on_wake(state, self._rulebook.policy, self._now_ms()) if state.snooze is not None else ()
         talk = state.consult.agent if state.consult is not None else ""
-        if talk and self._staff.presence(talk).state not in GONE:
+        if talk in self._staff.active and self._staff.presence(talk).state not in GONE:
             return (f.Accepted(agent=talk, epoch=state.epoch + 1), *woken)
         return (f.Queued(queue=state.queue, reason=self._reason(agent, is_here), skills=state.skills), *woken)
 
@@ -126,4 +130,15 @@ class Handback:
         name = self._staff.name_of(agent)
         if not is_here:
             return f"{name} no longer works here"
-        return f"{name}'s terminal has been silent for {max(1, self._grace_s // 60)} minutes"
+        minutes = max(1, self._grace_s // 60)
+        return f"{name}'s terminal has been silent for {minutes} minute{'s' if minutes != 1 else ''}"
+
+
+def _may_be_due(one: Standing, agent: AgentId, *, is_over: bool, is_here: bool) -> bool:
+    """Whether something of this agent who is gone may have to go back."""
+    if (one.offer is not None and one.offer.asks(agent)) or (one.consult is not None and one.consult.agent == agent):
+        return True
+    if not is_over:
+        return False
+    is_wrapping = one.wrap is not None and one.wrap.agent == agent
+    return is_wrapping or (one.owner == agent and (one.waiting_since_ms is not None or not is_here))

@@ -143,6 +143,10 @@ class Home:
             elif one.kind == AGENT:
                 for feed in self.feeds.values():
                     feed.is_counted = True
+                moved = self.feeds.get(one.name)
+                if moved is not None:
+                    # Their queues may be others now: what waits there is theirs to see, what waits elsewhere is not.
+                    self._begin_anew(moved)
 
     def _notify(self, news: News) -> None:
         """Keep the notices of an entry for those who are at home here."""
@@ -207,6 +211,12 @@ class Home:
         async with asyncio.TaskGroup() as crew:
             crew.create_task(self._flush())
             crew.create_task(self._beat())
+
+    def _begin_anew(self, feed: Feed) -> None:
+        for conversation in feed.known - feed.paged:
+            _drop(self._known_by, conversation, feed.agent)
+        feed.known.clear()
+        self.announce(feed)
 
     def announce(self, feed: Feed) -> None:
         """Send the whole set of rows soon, after the answer that names the epoch."""

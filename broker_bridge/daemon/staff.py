@@ -48,6 +48,8 @@ OFF = Presence()
 
 
 class Bucket(Protocol):
+    async def get(self, key: str) -> tuple[bytes, int] | None: ...
+
     async def put(self, key: str, value: bytes) -> int: ...
 
 
@@ -121,6 +123,18 @@ class Staff:
         if found.state != "off" and self._now_ms() - found.heard_ms > SILENT_MS:
             return msgspec.structs.replace(found, state="silent", since_ms=found.heard_ms + SILENT_MS)
         return found
+
+    async def look(self, agent: AgentId) -> None:
+        """Ask the bucket of somebody who is not known here: a bridge that just began would take who is at lunch for new."""
+        if agent in self._presence:
+            return
+        try:
+            found = await self._bucket.get(agent)
+        except BusError as error:
+            log.warning("presence was not read", extra={"agent": agent, "error": type(error).__name__})
+            return
+        if found is not None and agent not in self._presence:
+            self.told(agent, found[0])
 
     async def heard(self, agent: AgentId) -> Presence:
         """A terminal spoke."""

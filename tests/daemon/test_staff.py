@@ -14,6 +14,9 @@ class Bucket:
         self.now_ms = 1_000_000
         self.put_ms: list[int] = []
 
+    async def get(self, key: str) -> tuple[bytes, int] | None:
+        return None
+
     async def put(self, key: str, value: bytes) -> int:
         self.put_ms.append(self.now_ms)
         return len(self.put_ms)
