@@ -58,6 +58,8 @@ def merge(
     if not _may(source, actor):
         owner = house.name_of(source.owner)
         return refuse("not_yours", f"{owner} owns #{source.number}. Ask {owner} to merge it, or to transfer it.")
+    if target.owner != actor.agent and not actor.works_on(target.queue):
+        return refuse("denied", f"You do not work on the queue of #{target.number}. Ask a supervisor to merge them.")
     if source.out:
         return refuse("busy", "A reply of this case is being sent. Merge it once that is done.")
     if source.wrap is not None and source.wrap.is_binding:

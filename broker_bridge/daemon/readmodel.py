@@ -380,8 +380,10 @@ class ReadModel:
         )
 
     def erase(self, conversation: str) -> None:
-        """Drop everything readable of one conversation."""
+        """Drop everything readable of one conversation, also where it was shown in another one; what came from others goes home."""
         for statement in (
+            "DELETE FROM item WHERE home = ? AND home <> conversation",
+            "UPDATE item SET conversation = home WHERE conversation = ? AND home <> conversation",
             "DELETE FROM item WHERE conversation = ?",
             "DELETE FROM words WHERE conversation = ?",
             "DELETE FROM hint WHERE conversation = ?",

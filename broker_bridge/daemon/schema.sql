@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS item (
 );
 CREATE INDEX IF NOT EXISTS item_conversation ON item (conversation, seq, place);
 CREATE INDEX IF NOT EXISTS item_id ON item (id);
+CREATE INDEX IF NOT EXISTS item_home ON item (home) WHERE home <> conversation;
 CREATE TABLE IF NOT EXISTS hint (kind TEXT NOT NULL, value TEXT NOT NULL, conversation TEXT NOT NULL, message TEXT NOT NULL,
     PRIMARY KEY (kind, value, conversation)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS applied (item TEXT PRIMARY KEY, channel TEXT NOT NULL, conversation TEXT NOT NULL) WITHOUT ROWID;
