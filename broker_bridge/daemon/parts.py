@@ -376,6 +376,9 @@ class Parts:
                     await self.follower.apply(list(await self._reader.some()))
             except TimeoutError:
                 raise Unknown(f"the log could not be read on within {CATCH_UP_S:g} s") from None
+        # Before anybody leads: to a leader who knows of nobody, everybody is away.
+        for entry in await self.outside.buckets["presence"].entries():
+            self.staff.told(entry.key, entry.value)
         crew = self._crew()
         for member in crew:
             if member.load is not None:

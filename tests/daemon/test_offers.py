@@ -318,7 +318,7 @@ async def test_an_idle_mail_takes_no_place_and_an_idle_chat_does() -> None:
 
 
 async def test_two_leaders_at_once_never_give_more_than_the_units() -> None:
-    """Both believe they lead, neither follows the log before both have offered: the agent's load refuses the second."""
+    """Both lead, each has other cases before it, neither follows the log before both have offered: the agent's load decides."""
     first = a_house(())
     first.enroll("ann", units=100)
     first.enroll("bob", units=60)
@@ -330,6 +330,8 @@ async def test_two_leaders_at_once_never_give_more_than_the_units() -> None:
         small.sits("ann")
         small.sits("bob")
         small.router.is_leader = True
+    for number in range(30):
+        (first if number % 2 else second).floor.line.drop(f"case{number:02}")
     writing = [asyncio.create_task(small.writer.run()) for small in (first, second)]
     try:
         for _ in range(4):
@@ -345,6 +347,20 @@ async def test_two_leaders_at_once_never_give_more_than_the_units() -> None:
     given = first.facts("load", "ann")
     assert len(given) == 5
     assert {first.ringing(f"case{number:02}") for number in range(30)} == {("ann",), ("bob",), ()}
+
+
+async def test_a_place_that_is_not_there_is_not_given_whoever_asks_for_it() -> None:
+    small = a_house(())
+    small.enroll("ann", units=30)
+    small.case("hers", channel="chat")
+    small.log.put("conv", "hers", f.Accepted(agent="ann", epoch=1))
+    small.case("case", channel="chat")
+    offered = f.Offered(agent="ann", until_ms=small.now_ms + 20_000, units=CHAT)
+    async with small.working():
+        assert not await small.parts.pen.write("case", "router", lambda _: ((offered,), ""), (("ann", CHAT),))
+        assert small.ringing("case") == ()
+        assert await small.parts.pen.write("case", "router", lambda _: ((offered,), ""), (("ann", 10),))
+        assert small.ringing("case") == ("ann",)
 
 
 # saying no

@@ -12,7 +12,10 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import QueueRules
 from broker_bridge.core.state import OWNED
+from broker_bridge.daemon import streams
 from broker_bridge.daemon.wire import Unavailable
+from tests.daemon.bridges import bridge_parts
+from tests.daemon.real_broker import RealBroker
 from tests.daemon.small_house import Small
 
 CHAT = 20
@@ -132,6 +135,18 @@ async def test_who_is_silent_is_offered_nothing_though_nobody_says_that_they_fel
         await small.done("ann", c.Alive())
         await small.round()
         assert small.ringing("case") == ("ann",)
+
+
+async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker) -> None:
+    """Or what wakes while it starts would go back to the queue because its owner is "away"."""
+    bus = await broker.connect()
+    await streams.ensure(bus, streams.StreamSettings())
+    first = await bridge_parts(broker, 1)
+    await first.staff.chose("ann", "transfer_only")
+    second = await bridge_parts(broker, 2)
+    assert second.staff.presence("ann").state == "transfer_only"
+    for connection in (bus, first.bus, second.bus):
+        await connection.close()  # type: ignore[attr-defined]
 
 
 # the next status
