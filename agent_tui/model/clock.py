@@ -46,6 +46,11 @@ def waited(span_ms: int) -> str:
     return f"{min(999, span_ms // DAY_MS)} d"
 
 
+def left(until_ms: int, now_ms: int) -> str:
+    """`0:43` until something ends, rounded up: 0:01 until the end, 0:00 after it."""
+    return minutes(-(-(until_ms - now_ms) // SECOND_MS) * SECOND_MS)
+
+
 def due(due_ms: int, now_ms: int) -> str:
     """`4:10` before the target, `-0:42` after it, `-12 m` from ten minutes on."""
     left_ms = due_ms - now_ms

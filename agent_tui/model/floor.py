@@ -167,7 +167,7 @@ def _works(one: Colleague, room: int, at: Instant) -> str:
 def _clock(one: Colleague, at: Instant) -> tuple[Run, ...]:
     """The nearest target of what they work on, or what is left of the wrap-up; a late one's chip takes the margin too."""
     if one.state == "wrap_up" and one.until_ms is not None and one.until_ms > at.now_ms:
-        return (Run(f" {clock.minutes(one.until_ms - at.now_ms)}", "mut"), Run(" "))
+        return (Run(f" {clock.left(one.until_ms, at.now_ms)}", "mut"), Run(" "))
     if one.due_ms is None:
         return (Run(" "),)
     word = clock.due(one.due_ms, at.now_ms)

@@ -18,6 +18,7 @@ from broker_bridge.contract.views import Row
 OFFER_MS = 20 * clock.SECOND_MS
 """A whole edge, where it is not known how long the offer was to last."""
 LABEL_CELLS = 8
+MOST_OF_WORDS = 2
 MOST_OF_PROBLEM = 3
 """Rows of a packet's problem on the card."""
 _TITLES = {"transfer": "Transfer", "consult": "Consult"}
@@ -32,6 +33,8 @@ class Beside(NamedTuple):
     whole_ms: int = OFFER_MS
     problem: str = ""
     """Of a handover: what it is about, in a colleague's words."""
+    words: str = ""
+    """Of a handover: what the colleague says to you."""
     page: str = ""
     """Where the visitor writes from."""
 
@@ -58,9 +61,11 @@ def card(
     ]
     if asks := _asks(row):
         lines.append(_fact("from", asks, cells))
-    lines.extend(_problem(beside, cells, glyphs))
-    facts = (("queue", row.queue), ("on page", beside.page), ("why you", row.offer_reason))
+    lines.extend(_long("says", beside.words, MOST_OF_WORDS, cells, glyphs))
+    lines.extend(_long("problem", beside.problem, MOST_OF_PROBLEM, cells, glyphs))
+    facts = (("queue", row.queue), ("on page", beside.page))
     lines.extend(_fact(label, clean_line(words), cells) for label, words in facts if words)
+    lines.extend(_long("why you", row.offer_reason, MOST_OF_WORDS, cells, glyphs))
     lines.append(blank)
     lines.append(_both(tuple(key_part(key, glyphs) for key in keys), (), cells, 1))
     lines.append(_both((Part((Run(f"no answer: {_otherwise(row)}", "mut", "i"),)),), (), cells))
@@ -79,7 +84,7 @@ def strip(
     said: tuple[Run, ...] = (Run(f"“{clean_line(row.text)}”"),)
     if asks := _asks(row):
         # A colleague's words go before the customer's: they say why one is asked.
-        what = clean_line(beside.problem)
+        what = clean_line(beside.words) or clean_line(beside.problem)
         said = (Run(f"{asks}: " if what else asks, "mut"), Run(what))
     return (
         edge(cells, glyphs, role="near", left=left_ms / beside.whole_ms),
@@ -128,12 +133,13 @@ def _otherwise(row: Row) -> str:
     return f"stays with {clean_line(row.owner_name, 60).split(' ')[0] or 'its owner'}"
 
 
-def _problem(beside: Beside, cells: int, glyphs: Glyphs) -> list[Line]:
-    words = clean_line(beside.problem)
-    rows = wrap(words, max(8, cells - 2 - LABEL_CELLS)) if words else []
-    if len(rows) > MOST_OF_PROBLEM:
-        rows = [*rows[: MOST_OF_PROBLEM - 1], rows[MOST_OF_PROBLEM - 1] + glyphs.dots]
-    return [_fact("" if n else "problem", text, cells) for n, text in enumerate(rows)]
+def _long(label: str, words: str, most: int, cells: int, glyphs: Glyphs) -> list[Line]:
+    """A fact over several rows, `most` at most."""
+    words = clean_line(words)
+    rows = list(wrap(words, max(8, cells - 2 - LABEL_CELLS))) if words else []
+    if len(rows) > most:
+        rows = [*rows[: most - 1], rows[most - 1] + glyphs.dots]
+    return [_fact("" if n else label, text, cells) for n, text in enumerate(rows)]
 
 
 def _word(row: Row) -> Part:

@@ -119,7 +119,9 @@ def clock_of(row: Row, at: Moment) -> Clock:
         word = clock.due(row.due_ms, at.now_ms)
         return Clock(word, "chip.late", "b") if name == "late" else Clock(word, "near", "b")
     if name == "wrap-up" and row.wrap_until_ms is not None:
-        return Clock(clock.minutes(row.wrap_until_ms - at.now_ms), "near", "b")
+        return Clock(clock.left(row.wrap_until_ms, at.now_ms), "near", "b")
+    if name == "wrap-up" and row.wrap_since_ms is not None:
+        return Clock(clock.waited(at.now_ms - row.wrap_since_ms))
     if name == "snoozed" and row.snoozed_until_ms is None:
         return Clock(at.glyphs.dots)
     if name == "snoozed":

@@ -51,7 +51,7 @@ def presence(me: Me, is_known: bool, cells: int, now_ms: int, glyphs: Glyphs) ->
 def _span(me: Me, now_ms: int, cells: int) -> tuple[str, str]:
     """How long it has lasted; of wrap-up with an end, what is left of it, at every width."""
     if me.state == "wrap_up" and me.until_ms is not None:
-        return f" {clock.long(max(0, me.until_ms - now_ms))}", "strong" if me.until_ms > now_ms else "near"
+        return f" {clock.left(me.until_ms, now_ms)}", "strong" if me.until_ms > now_ms else "near"
     return (f" {clock.long(now_ms - me.since_ms)}" if cells >= 100 and me.since_ms else ""), "mut"
 
 

@@ -160,11 +160,9 @@ def title(row: Row, verb: str, at: Moment) -> tuple[tuple[Part, ...], tuple[Part
     if closed_ms := row.wrap_since_ms or row.last_ms:
         left.append(Part((Run(f"closed {clock.at(closed_ms, at.tz)}"),), 3))
     if row.wrap_until_ms is not None:
-        left_ms = row.wrap_until_ms - at.now_ms
-        if left_ms <= 0:
+        if row.wrap_until_ms <= at.now_ms:
             return tuple(left), (Part((Run("time is up", "near", "b"),)),)
-        # Rounded up, as every countdown: 0:01 until the end.
-        shown = clock.minutes(-(-left_ms // 1000) * 1000)
+        shown = clock.left(row.wrap_until_ms, at.now_ms)
         # Nothing waits for an optional one: the time only ends it.
         words = "closes itself in " if row.wrap_mode == "optional" else "next work in "
         return tuple(left), (Part((Run(words, "mut"), Run(shown, "near", "b"))),)

@@ -70,7 +70,7 @@ def accepted_by_key(screen: Workstation) -> Row | None:
     """Whom `accept` takes: the row under the cursor if it can be taken, else the offer in sight."""
     target = screen.target
     is_target = target is not None and "accept" in target.verbs and not screen.desk.has_focus
-    return target if is_target else screen.offer
+    return target if is_target else screen.ringing.meant()
 
 
 def _accept(screen: Workstation) -> None:
@@ -90,7 +90,7 @@ def declined_by_key(screen: Workstation) -> Row | None:
     """Whom `decline` sends away: the ringing row under the cursor, else the offer in sight."""
     target = screen.target
     is_target = target is not None and target.state == "ringing" and not screen.desk.has_focus
-    return target if is_target else screen.offer
+    return target if is_target else screen.ringing.meant()
 
 
 def _decline(screen: Workstation) -> None:

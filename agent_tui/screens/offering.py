@@ -38,10 +38,13 @@ class Offering:
         self._want(row)
         opened = self._screen.reading.known(row.conv)
         items = opened.items if opened is not None and opened.is_loaded else self._items.get(row.conv, ())
-        problem = next((item.packet.problem for item in reversed(items) if item.packet is not None), "")
+        given = next((item for item in reversed(items) if item.packet is not None), None)
+        problem = given.packet.problem if given is not None and given.packet is not None else ""
         page = next((item.page for item in reversed(items) if item.kind == "them" and item.page), "")
         problem = problem if row.offer_kind in ASKS else ""
-        return Beside(of=max(1, len(ringing.offers())), whole_ms=ringing.whole_ms(row), problem=problem, page=page)
+        words = given.text if given is not None and row.offer_kind in ASKS else ""
+        of = max(1, len(ringing.offers()))
+        return Beside(of=of, whole_ms=ringing.whole_ms(row), problem=problem, page=page, words=words)
 
     def _want(self, row: Row) -> None:
         """Of a colleague's offer what they say about it is asked for; of the router's the row says enough."""

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from agent_tui.model.desk import Applied
 
 
+HURRY_MS = 8_000
+"""An offer with so little left comes before one that is in sight and has more."""
+REACTION_MS = 700
+"""Between seeing and pressing."""
+
+
 class Ringing:
     """Kept up to date by whoever hears of changed rows."""
 
@@ -29,6 +35,8 @@ class Ringing:
         """Offers whose card was put away; they stay in the list."""
         self.answered: set[str] = set()
         """Accepted or declined by a key; the bridge has not answered yet."""
+        self._shown = self._before = ""
+        self._changed_ms = 0
 
     def note(self, conversations: Iterable[str]) -> None:
         """These rows may have begun or ceased to ring."""
@@ -56,8 +64,25 @@ class Ringing:
         return sorted(found, key=lambda row: (row.offer_until_ms or 0, row.conv))
 
     def offer(self) -> Row | None:
-        """The one that is shown."""
-        return next(iter(self.offers()), None)
+        """The one that is shown: it stays until it is answered or gone, or another one is about to end before it."""
+        found, now_ms = self.offers(), self._place.now_ms()
+        stays = next((row for row in found if row.conv == self._shown), None)
+        first = found[0] if found else None
+        is_pressing = first is not None and (first.offer_until_ms or 0) - now_ms < HURRY_MS
+        shown = first if stays is None or is_pressing else stays
+        conv = shown.conv if shown is not None else ""
+        if conv != self._shown:
+            # Its card went away under the finger: a press that was meant for it is not for the next one.
+            self._before = self._shown if stays is not None else ""
+            self._shown, self._changed_ms = conv, now_ms
+        return shown
+
+    def meant(self) -> Row | None:
+        """The one that a key means now: for a moment after the card changed the one that stood there."""
+        shown = self.offer()
+        if self._place.now_ms() - self._changed_ms >= REACTION_MS:
+            return shown
+        return next((row for row in self.offers() if row.conv == self._before), shown)
 
     def whole_ms(self, row: Row) -> int:
         """How long this offer lasts altogether, as far as it was seen."""

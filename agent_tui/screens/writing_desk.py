@@ -239,6 +239,10 @@ def why_none(row: Row, screen: Workstation) -> str:
         return f"waits in the queue: {keys.shown('accept')} takes it"
     if row.state == "closed":
         return f"closed: {keys.shown('reopen')} opens it again"
-    if row.state == "other":
+    if row.state == "wrap_up":
+        return f"closed: {keys.shown('close')} writes its outcome"
+    if row.state == "merged":
+        return "it goes on in another case"
+    if row.state in ("other", "consult"):
         return f"with {row.owner_name or 'a colleague'}: {keys.shown('note')} writes a note"
     return "no way to answer is known yet" if "reply" in row.verbs else "you may read this, not answer it"

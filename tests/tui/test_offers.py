@@ -61,6 +61,16 @@ def test_an_offer_of_the_router_has_no_colleagues_problem_line_and_a_long_one_is
     assert len(found) == len(card(GIVEN, KEYS, NOW, 31, UNICODE)) + 3 and "…" in text(found)
 
 
+def test_what_the_colleague_says_and_why_it_is_you_are_told_whole_as_far_as_two_rows_go() -> None:
+    words = text(
+        card(ASKED, KEYS, NOW, 31, UNICODE, Beside(problem="cannot log in", words="she asks in Hungarian only"))
+    )
+    assert "says    she asks in Hungarian" in words and "problem cannot log in" in words
+    reason = text(card(row(offer_reason="least to do: 20 of 100"), KEYS, NOW, 31, UNICODE))
+    assert "why you least to do: 20 of" in reason and "\n         100" in reason
+    assert "asks you: she asks in" in text(strip(ASKED, KEYS, NOW, 60, UNICODE, Beside(words="she asks in Hungarian")))
+
+
 def test_the_edge_drains_over_the_time_that_the_offer_had() -> None:
     short = card(scenes.KOVACS, KEYS, NOW, 40, UNICODE, Beside(whole_ms=28_000))[0]
     assert len(short.runs[0].text) == 20
@@ -143,6 +153,34 @@ async def test_of_several_offers_the_next_comes_up_when_one_is_answered(tmp_path
         assert it.screen.offer is not None and it.screen.offer.conv != first.conv
         it.fake.settle(act, c.Refusal(code="busy", sentence="Try again."))
         await until(lambda: "Offer 1 of 3" in it.text())
+
+
+async def test_a_card_stays_when_another_begins_to_ring_until_that_one_is_about_to_end(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.screen.ringing.put_away.add("c-piet")
+        it.fake.feed(row(offer_kind="consult", owner="ole", owner_name="Ole Nilsen", offer_until_ms=NOW + 120_000))
+        await until(lambda: "Consult" in it.text())
+        it.fake.feed(row(conv="c-last", name="Last One", offer_until_ms=NOW + 20_000))
+        await until(lambda: "Consult 1 of 2" in it.text())
+        it.app.place.now_ms = lambda: NOW + 12_500
+        it.app.tick()
+        await until(lambda: "Offer 1 of 2" in it.text() and "Last One" in it.text())
+
+
+@pytest.mark.parametrize(("after_ms", "conv"), [(200, "c-kovacs"), (900, "c-last")])
+async def test_a_key_pressed_just_when_the_card_changed_means_the_one_before(
+    tmp_path: Path, after_ms: int, conv: str
+) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.fake.feed(row(offer_until_ms=NOW + 120_000))
+        await until(lambda: it.screen.offer is not None)
+        it.fake.feed(row(conv="c-last", name="Last One", offer_until_ms=NOW + 7_000))
+        await until(lambda: it.screen.offer is not None and it.screen.offer.conv == "c-last")
+        it.app.place.now_ms = lambda: NOW + after_ms
+        await it.press("a")
+        assert (await it.posted(c.Accept)).conversation == conv
 
 
 async def test_an_offer_made_anew_rings_anew(tmp_path: Path) -> None:
