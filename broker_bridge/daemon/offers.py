@@ -125,7 +125,7 @@ class Offers:
             index.load(agent, self._floor.index_load(agent) + waiting.units)
             index.given(agent)
         self._floor.line.serve(waiting.conversation, waiting.customer)
-        crew.create_task(self._ring(waiting, rules, asked, why))
+        crew.create_task(self._ring(waiting, self._offer(waiting, rules, asked, why, _stint(state)), asked))
 
     def request(self, state: Conversation, waiting: Waiting, rules: QueueRules, now_ms: int) -> tuple[Request, int]:
         """What is asked of the index, and until when (ms) it is waited for whoever knows the customer (0: not at all)."""
@@ -226,13 +226,11 @@ class Offers:
             skipped=explained.skipped,
         )
 
-    async def _ring(self, waiting: Waiting, rules: QueueRules, asked: tuple[AgentId, ...], why: Why) -> None:
+    async def _ring(self, waiting: Waiting, offer: Make, asked: tuple[AgentId, ...]) -> None:
         gives = tuple((agent, waiting.units) for agent in asked)
         is_done = False
         try:
-            is_done = await self._pen.write(
-                waiting.conversation, "router", self._offer(waiting, rules, asked, why), gives
-            )
+            is_done = await self._pen.write(waiting.conversation, "router", offer, gives)
         except (Overloaded, BusError) as error:
             # It waits on and is tried again; a failed one must not take back the others of its round.
             self.is_hindered = True
@@ -244,16 +242,20 @@ class Offers:
             self._floor.index.load(agent, self._floor.load(agent))
         self._floor.again(waiting.conversation)
 
-    def _offer(self, waiting: Waiting, rules: QueueRules, asked: tuple[AgentId, ...], why: Why) -> Make:
+    def _offer(
+        self, waiting: Waiting, rules: QueueRules, asked: tuple[AgentId, ...], why: Why, stint: tuple[object, ...]
+    ) -> Make:
         def make(state: Conversation) -> tuple[tuple[f.ConversationFact, ...], str]:
             # A round may have waited long for the broker: what another leader has offered meanwhile is not known here.
-            is_open = state.status == QUEUED and state.offer is None and state.queue == waiting.queue
-            if not self._is_leader() or not is_open:
+            # And what it asks for may be other skills by now, or the queue may have closed.
+            is_same = state.status == QUEUED and state.offer is None and _stint(state) == stint
+            now_ms = self._now_ms()
+            if not self._is_leader() or not is_same or not hours.is_open(rules.hours, now_ms):
                 return (), ""
             offered = f.Offered(
                 agent=asked[0],
                 also=asked[1:],
-                until_ms=self._now_ms() + rules.offer_s * 1000,
+                until_ms=now_ms + rules.offer_s * 1000,
                 reason=why.considered[0].reason if why.considered else "",
                 units=waiting.units,
                 why=why,
@@ -263,6 +265,11 @@ class Offers:
             return (offered,), ""
 
         return make
+
+
+def _stint(state: Conversation) -> tuple[object, ...]:
+    """What a choice was made by: another wait in a queue, other needs, one more who let it pass make it void."""
+    return state.queue, state.queued_ms, state.skills, state.widened, tuple(state.declined)
 
 
 def _group(waiting: Waiting, rules: QueueRules) -> Request:
