@@ -57,7 +57,7 @@ PRIYA = Person(
 TOMAS = Person(
     agent="tomas", name="Tomas Brandt", queues=("cards", "mail"), skills=("cards 1", "complaints 1"), units=40
 )
-INES = Person(agent="ines", name="Ines Holt", role="supervisor")
+INES = Person(agent="ines", name="Ines Holt", role="supervisor", queues=("loans",))
 STAFF = (MAYA, OLE, PRIYA, TOMAS, INES)
 
 

@@ -19,7 +19,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from broker_bridge.contract import views as v
+from broker_bridge.contract.policy import Skill
 from broker_bridge.daemon import admin
+from broker_bridge.daemon.accounts import make_seed
+from broker_bridge.daemon.office import NewAgent
 from tests.channels.webchat.site import Tab
 from tests.daemon.site import ROOT, Agent, Site
 from tests.e2e.terminal import Terminal, terminal
@@ -27,6 +30,7 @@ from tests.servers.dovecot import free_port
 from tests.until import until
 
 OURS = "support@nordbank.example"
+USUAL_QUEUES = '[[queue]]\nname = "support"\n[[queue]]\nname = "sales"\n'
 CHANNELS = """
 [[channel]]
 name = "chat"
@@ -147,11 +151,50 @@ class House:
         self.folder = folder
         self.mail_port = free_port()
 
-    async def open(self, *, chat_queue: str = "support", smtp_port: int = 0, offer_timeout_s: int = 60) -> None:
+    async def open(
+        self,
+        *,
+        chat_queue: str = "support",
+        smtp_port: int = 0,
+        offer_timeout_s: int = 60,
+        desk: str = "",
+        queues: str = "",
+    ) -> None:
+        """`desk`: lines for [desk]; `queues`: blocks [[queue]] in the place of the usual two."""
         out_port = smtp_port or free_port()
         more = CHANNELS.format(chat_queue=chat_queue, ours=OURS, in_port=self.mail_port, out_port=out_port)
         self.site.configure(offer_timeout_s=offer_timeout_s, more=more)
+        file = self.site.folder / "bridge.toml"
+        text = file.read_text()
+        assert USUAL_QUEUES in text
+        text = text.replace("[desk]\n", f"[desk]\n{desk}\n").replace(USUAL_QUEUES, queues or USUAL_QUEUES)
+        file.write_text(text)
         await self.site.start()
+
+    async def seat(
+        self,
+        agent: str,
+        *,
+        role: str = "agent",
+        queues: tuple[str, ...] = ("support", "sales"),
+        skills: tuple[Skill, ...] = (),
+        units: int = 100,
+    ) -> None:
+        """Let somebody in, with what they can."""
+        keys = make_seed()
+        self.site.seeds[agent] = keys.seed
+        await admin.agent_add(
+            self.site.config,
+            NewAgent(
+                agent=agent,
+                name=agent.title(),
+                public_key=keys.public,
+                role=role,
+                queues=queues,
+                skills=skills,
+                units=units,
+            ),
+        )
 
     @property
     def broker(self) -> str:

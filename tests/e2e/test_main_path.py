@@ -22,7 +22,8 @@ import pytest
 
 from agent_tui.demo.mailbox import PostOffice
 from agent_tui.demo.places import Place, make
-from agent_tui.demo.site import MAYA, OURS, DemoSite
+from agent_tui.demo.rules import OURS
+from agent_tui.demo.site import MAYA, DemoSite
 from agent_tui.keeper import enrollment
 from agent_tui.link import Link
 from agent_tui.model.desk import Applied, DeskState
