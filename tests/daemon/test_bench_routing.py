@@ -20,6 +20,11 @@ def test_a_decision_stands_beside_one_and_beside_a_scan(capsys: pytest.CaptureFi
     ]
     assert all(check["value"] > 0 and check["reference_value"] > 0 for check in row["checks"])
     assert row["more"]["waiting"] == 1_000 and row["more"]["line_mb"] > 0 and row["more"]["round_for_nobody_us"] > 0
+    more = row["more"]
+    assert (more["floor_agents"], more["floor_waiting"]) == (400, 1_000)
+    assert more["floor_load_all_s"] > 0 and more["floor_resident_mb"] > more["floor_resident_mb_before"] > 0
+    assert more["floor_decision_with_why_p50_us"] > more["floor_choice_p50_us"] > 0
+    assert 500 < more["floor_offers"] <= 1_000
 
 
 def test_the_scan_that_it_is_measured_against_finds_somebody_for_the_same_requests() -> None:

@@ -40,10 +40,10 @@ async def _row3(folder: Path, is_quick: bool) -> Row:
         return await whole.row3(place, 0.5 if is_quick else 6.0)
 
 
-async def _row4(_folder: Path, is_quick: bool) -> Row:
+async def _row4(folder: Path, is_quick: bool) -> Row:
     from broker_bridge.daemon.bench import routing
 
-    return await routing.row4(is_quick)
+    return await routing.row4(folder, is_quick)
 
 
 async def _row9(folder: Path, is_quick: bool) -> Row:

@@ -100,6 +100,9 @@ async def _replayed(site: Site) -> float:
 class Unused:
     """No presence is kept here."""
 
+    async def get(self, key: str) -> tuple[bytes, int] | None:
+        return None
+
     async def put(self, key: str, value: bytes) -> int:
         raise LookupError(key)
 

@@ -10,12 +10,14 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from broker_bridge.contract.policy import Seat, Skill
 from broker_bridge.core.routing.index import Index, Request
 from broker_bridge.core.routing.line import Line, Waiting
+from broker_bridge.daemon.bench import crowd
 from broker_bridge.daemon.bench.figures import Row, by_ratio, by_value, percentile, rounded
 
 Figures = dict[str, float | int | str]
@@ -99,8 +101,8 @@ class Floor:
         return [chance.getrandbits(size) | chance.getrandbits(size) for _ in range(3 + len(request.needs))]
 
 
-async def row4(is_quick: bool) -> Row:
-    """Decisions at 100, 1,000 and 10,000 agents; then 10,000 agents and 100,000 waiting."""
+async def row4(folder: Path, is_quick: bool) -> Row:
+    """Decisions at 100, 1,000 and 10,000 agents; then 10,000 agents and 100,000 waiting, in index and line and in a real floor."""
     count = 300 if is_quick else 20_000
     sizes = (100, 400) if is_quick else (100, 1_000, 10_000)
     more: Figures = {}
@@ -128,7 +130,9 @@ async def row4(is_quick: bool) -> Row:
             "a scan over the same data", scanned.p50_us, "less", 0.02,
         ),
     )  # fmt: skip
-    more |= _whole(400, 1_000) if is_quick else _whole(10_000, 100_000)
+    agents, waiting = (400, 1_000) if is_quick else (10_000, 100_000)
+    more |= _whole(agents, waiting)
+    more |= await crowd.measured(folder, agents, waiting)
     return Row(row=4, what="routing decision", checks=checks, more=more)
 
 
