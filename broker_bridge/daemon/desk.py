@@ -288,9 +288,9 @@ class Desk:
     async def draft(self, request: c.Draft, actor: Actor) -> Answer:
         if not rules.may_read(self._reading.state(request.conversation), actor):
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-        await self._drafts.keep(
-            actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, request.at_ms
-        )
+        # A terminal whose clock is ahead must not shut out the drafts of another one.
+        at_ms = min(request.at_ms, self._now_ms())
+        await self._drafts.keep(actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, at_ms)
         return c.Done(upto=self._follower.position)
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:

@@ -19,7 +19,8 @@ from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.wire import BusError
 
 MOST_A_ROUND = 500
-AT_WORK = ("ready", "busy", "transfer_only", "wrap_up")
+AT_WORK = ("ready", "busy", "transfer_only", "wrap_up", "silent")
+"""Silent for a moment is not gone: what becomes of the work of who stays silent is the hand-back's, after its grace."""
 
 
 class Timekeeper:
