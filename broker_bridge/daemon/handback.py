@@ -68,7 +68,8 @@ class Handback:
             presence = self._staff.presence(agent)
             if is_here and presence.state not in GONE:
                 self._gone_since.pop(agent, None)
-                await self._unring(agent, presence, append)
+                if presence.state != "ready":
+                    await self._unring(agent, presence, append)
                 continue
             gone_s = now - self._gone_since.setdefault(agent, now)
             if not is_here or gone_s >= OFFER_GRACE_S:
@@ -78,8 +79,6 @@ class Handback:
 
     async def _unring(self, agent: AgentId, presence: Presence, append: Append) -> None:
         """Who took a break, or chose to have only transfers, is not rung any more."""
-        if presence.state == "ready":
-            return
         reason = label(presence.state, presence.reason)
 
         def due(state: Conversation) -> tuple[tuple[f.ConversationFact, ...], str]:

@@ -8,7 +8,8 @@ import pytest
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.policy import DeskRules, QueueRules, Skill
+from broker_bridge.contract import views as v
+from broker_bridge.contract.policy import Cost, DeskRules, QueueRules, Skill
 from broker_bridge.contract.words import Words
 from tests.daemon.small_house import NOW_MS, Small
 
@@ -281,3 +282,39 @@ async def test_a_mandatory_wrap_up_without_any_outcome_to_choose_has_an_end() ->
         await small.ask("ann", c.WrapUp(id="w1", conversation="case1", disposition=""))
         await small.catch_up()
         assert small.floor.wrapping("ann") == ""
+
+
+async def test_a_house_of_thousands_has_a_directory_that_fits_and_names_whoever_is_here() -> None:
+    small = Small(rules={"orders": QueueRules(), "returns": QueueRules()})
+    for number in range(3_000):
+        small.enroll(f"agent{number:04}", queues=("orders",), skills=(Skill(name="swedish", level=3),))
+    small.enroll("olga", role="supervisor")
+    await small.catch_up()
+    for agent in ("agent2998", "agent2999"):
+        small.sits(agent)
+    found = await small.ask("olga", c.Directory())
+    assert isinstance(found, v.DirectoryView)
+    assert {"agent2998", "agent2999"} <= {one.agent for one in found.agents}
+    assert [(one.queue, one.ready) for one in found.queues] == [("orders", 2), ("returns", 0)]
+    assert [(one.name, one.ready) for one in found.skills] == [("swedish", 2)]
+
+
+async def test_another_queue_of_the_policy_does_not_move_who_waits_here() -> None:
+    """Of 100,000 that wait, each definition would cost seconds in which nobody is answered."""
+    small = a_house("ann")
+    small.case("case1", queue="orders")
+    small.case("case2", queue="returns")
+    async with small.working():
+        await small.catch_up()
+        noted: list[str] = []
+        note = small.floor._note
+        small.floor._note = lambda one: noted.append(one.id) or note(one)  # type: ignore[method-assign,func-returns-value]
+        small.log.put("queue", "returns", f.QueueDefined(rules=QueueRules(needs=(Skill(name="swedish", level=2),))))
+        await small.catch_up()
+        assert noted == ["case2"]
+        small.log.put("house", "desk", f.DeskRuled(rules=DeskRules(costs=(Cost(channel_kind="email", units=50),))))
+        await small.catch_up()
+        assert noted == ["case2", "case1", "case2"]
+        waiting = small.floor.line.get("case1")
+        assert waiting is not None
+        assert waiting.units == 50
