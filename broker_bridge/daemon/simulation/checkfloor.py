@@ -14,12 +14,8 @@ from broker_bridge.contract.policy import Skill
 from broker_bridge.core import hours
 from broker_bridge.core.definitions import Policy
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
-from broker_bridge.daemon.offers import ASK_AGAIN_MS
+from broker_bridge.daemon.offers import ASK_AGAIN_MS, PASSER_AGAIN_MS
 from broker_bridge.daemon.simulation.evidence import Evidence, Moment
-
-KNOWN_S = 20.0
-"""What the bucket has said for so long every router that leads has heard (a lease lives for 6 s, a stall lasts 9); and a bridge knows of
-the agents at home there before the bucket does."""
 
 
 def capacity(found: Evidence) -> None:
@@ -68,7 +64,7 @@ def _is_by_rule(found: Evidence, at: Moment, agent: str) -> bool:
 
 
 def offers_fit(found: Evidence) -> None:
-    """The router asks only who works there, knows enough, is ready, and has not just said no; and only while it is open."""
+    """The router asks only who works there, knows enough and has not just said no, while it is open. (That they are ready: house.py.)"""
     for at in found.moments:
         for fact in at.entry.facts:
             if not isinstance(fact, f.Offered) or fact.is_transfer:
@@ -99,30 +95,13 @@ def _unfit(found: Evidence, at: Moment, policy: Policy, agent: str) -> str:
     passed_ms = at.before.declined.get(agent)
     if passed_ms is not None and at.entry.at_ms - passed_ms < ASK_AGAIN_MS:
         return f"let it pass {at.entry.at_ms - passed_ms} ms ago"
-    if at.before.passed_by == agent:
+    if at.before.passed_by == agent and at.entry.at_ms - at.before.queued_ms < PASSER_AGAIN_MS:
         return "passed it on"
-    if not _was_ready(found, agent, (at.at_ms - found.world.begin_ms) / 1000):
-        return "is not ready"
     return ""
 
 
 def _has(skills: tuple[Skill, ...], need: Skill) -> bool:
     return any(one.name == need.name and one.level >= need.level for one in skills)
-
-
-def _was_ready(found: Evidence, agent: str, at_s: float) -> bool:
-    """Whether the bucket said so at some moment that a router may still go by."""
-    was_ready = False
-    for told_s, who, state in found.world.presences:
-        if who != agent:
-            continue
-        if told_s > at_s + KNOWN_S:
-            break
-        if told_s <= at_s - KNOWN_S:
-            was_ready = state == "ready"
-        else:
-            was_ready = was_ready or state == "ready"
-    return was_ready
 
 
 def nobody_waits(found: Evidence) -> None:
@@ -140,8 +119,7 @@ def nobody_waits(found: Evidence) -> None:
     for state in found.conversations():
         rules = policy.rules(state.queue)
         is_early = now_ms < state.queued_ms + rules.affinity_s * 1000 + 2_000
-        was_asked = any(now_ms - at_ms < ASK_AGAIN_MS + 2_000 for at_ms in state.declined.values())
-        if state.status != QUEUED or state.offer is not None or is_early or was_asked:
+        if state.status != QUEUED or state.offer is not None or is_early:
             continue
         if not (hours.is_open(rules.hours, now_ms) and hours.is_open(rules.hours, now_ms - 3_000)):
             continue
@@ -149,7 +127,8 @@ def nobody_waits(found: Evidence) -> None:
             one = found.agent(agent)
             if not _is_ready(found, agent) or agent in binding or agent == state.passed_by or one.role != "agent":
                 continue
-            fits = not one.queues or state.queue in one.queues
+            was_asked = now_ms - state.declined.get(agent, 0) < ASK_AGAIN_MS + 3_000
+            fits = not was_asked and (not one.queues or state.queue in one.queues)
             fits = fits and all(_has(one.skills, need) for need in policy.needs(state))
             if fits and load[agent] + policy.units(state) <= one.room:
                 found.say(f"waits: nobody is asked about {state.id} in {state.queue}, and {agent} is free for it")

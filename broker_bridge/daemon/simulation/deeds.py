@@ -81,6 +81,8 @@ class Deeds:
             return c.SendAgain(id=id, conversation=conversation, message=message)
         if self._closed and random.random() < 0.07:
             return c.Reopen(id=id, conversation=self._one_of(self._closed))
+        if self._closed and random.random() < 0.04:
+            return c.WrapUp(id=id, conversation=self._one_of(self._closed), disposition="solved")
         if self._merged and random.random() < 0.08:
             return c.Unmerge(id=id, conversation=self._one_of(self._merged))
         if self._tasks and random.random() < 0.06:

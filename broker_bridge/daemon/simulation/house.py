@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from broker_bridge.contract import ids
 from broker_bridge.core.inbound import Source
+from broker_bridge.core.routing.index import Request
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.clock import Clock
 from broker_bridge.daemon.dispatch import Route
@@ -115,7 +116,22 @@ class House:
         # What the checkers ask a bridge for.
         self.states, self.staff = self.parts.states, self.parts.staff
         self.follower, self.reading = self.parts.follower, self.parts.reading
+        self._watch_choices()
         await self.parts.catch_up()
+
+    def _watch_choices(self) -> None:
+        """Whoever is chosen is ready as far as this bridge knows at that moment: nobody can tell afterwards what it knew."""
+        right = self.parts.offers._choose
+
+        def choose(request: Request) -> tuple[str, ...]:
+            asked = right(request)
+            for agent in asked:
+                known = self.staff._presence.get(agent)
+                if known is None or known.state != "ready" or known.next_state:
+                    self.world.books.problems.append(f"offer: {self.boot} chose {agent}, who is {known}")
+            return asked
+
+        self.parts.offers._choose = choose  # type: ignore[method-assign]
 
     def _make_lines(self, parts: Parts) -> Lines:
         routes = {}

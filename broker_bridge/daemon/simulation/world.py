@@ -38,7 +38,7 @@ IN_WINDOW_S = 4.0
 LEASE_TTL_S = 6.0
 SETTLE_S = 150.0
 SMALL_JUMP_S = 60.0
-STILL_S = 1.5
+STILL_S = 2.5
 """Nothing was written for so long: it is quiet."""
 
 
@@ -334,6 +334,8 @@ class World:
         for house in self.houses.values():
             if not house.is_ready or house.process.held_until > self.loop.now:
                 return f"{house.boot} is not up"
+            if any(cell.lock.locked() for cell in house.states._cells.values()):
+                return f"{house.boot} writes"
             if house.follower.position != head:
                 return f"{house.boot} follows at {house.follower.position} of {head}"
             if house.model.count("out_channel <> ''"):
