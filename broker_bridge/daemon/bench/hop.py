@@ -9,25 +9,29 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract import facts as f
+from broker_bridge.contract.facts import Entry
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bench.figures import Row, by_ratio, median, rounded
 from broker_bridge.daemon.bench.site import (
     KIND,
-    Parts,
     Site,
     all_stored,
     envelope,
     made,
+    now_ms,
     scratch_stream,
     until,
 )
 from broker_bridge.daemon.bus import Bus, Outgoing
 from broker_bridge.daemon.intake import GROUP
+from broker_bridge.daemon.parts import Parts
 from broker_bridge.daemon.wire import api
 
 ADAPTERS = 2048
 """Items that wait for their acknowledgment at once."""
 ROUNDS = 3
+ROUTED_AGENTS = 50
 SENDERS_SHARE = 5
 """Every fifth message is the first of its sender."""
 
@@ -94,8 +98,10 @@ async def _singles(bus: Bus, subject: str, bodies: Sequence[bytes], turn: int) -
 
 
 async def row2(site: Site, count: int) -> Row:
-    """The whole inbound hop, against the bare consume and the library's own fetch and publish."""
+    """The whole inbound hop with the router on, against the bare consume and the library's own fetch and publish."""
+    await _enroll(site, 20 * ROUNDS * count)
     parts = await made(site)
+    parts.router.is_leader = True
     real: list[float] = []
     first: list[float] = []
     raw: list[float] = []
@@ -106,9 +112,11 @@ async def row2(site: Site, count: int) -> Row:
     lanes = [parts.clerk.take(pull) for pull in pulls]
     await api(site.bus, "STREAM.PURGE.IN")
     mix, new = [], []
-    async with running(parts.intake.run(), parts.writer.run(), parts.follower.run(reader), *lanes):
+    await _all_ready(parts)
+    async with running(parts.intake.run(), parts.writer.run(), parts.follower.run(reader), parts.router.run(), *lanes):
         # The lanes are up when one item has gone through each; their start is not what is measured.
         await _through(site, parts, [envelope(f"w{number}", number) for number in range(64)])
+        await _routed(site, parts)
     for pull in pulls:
         await pull.close()
     await reader.close()
@@ -123,7 +131,7 @@ async def row2(site: Site, count: int) -> Row:
         first.append(await _hop(site, parts, new))
         await api(site.bus, "STREAM.PURGE.IN")
     parts.model.close()
-    figure = "consume, decode, identity, decide, append, read model, ack"
+    figure = "consume, decode, identity, decide, append, read model, route, ack"
     return Row(
         row=2,
         what="whole inbound hop",
@@ -135,9 +143,24 @@ async def row2(site: Site, count: int) -> Row:
             "items": count,
             "senders": senders,
             "first_contacts_only": rounded(median(first)),
+            "agents": ROUTED_AGENTS,
+            "offers": parts.router.offered,
             "best": rounded(max(real)),
         },
     )
+
+
+async def _enroll(site: Site, units: int) -> None:
+    """Agents who have room for everything that comes."""
+    for number in range(ROUTED_AGENTS):
+        name = f"agent{number}"
+        entry = Entry(at_ms=now_ms(), by="bench", facts=(f.Enrolled(name=name, public_key="U", units=units),))
+        await site.bus.publish(Outgoing(subjects.log("agent", name), codec.encode(entry)))
+
+
+async def _all_ready(parts: Parts) -> None:
+    for number in range(ROUTED_AGENTS):
+        await parts.staff.chose(f"agent{number}", "ready")
 
 
 async def _through(site: Site, parts: Parts, items: Sequence[Any]) -> None:
@@ -147,24 +170,34 @@ async def _through(site: Site, parts: Parts, items: Sequence[Any]) -> None:
 
 
 async def _hop(site: Site, parts: Parts, items: Sequence[Any]) -> float:
-    """Items a second from a full IN to the last fact in the read model, everything acknowledged."""
+    """Items a second from a full IN to the last fact in the read model: everything acknowledged, every case offered to somebody."""
     async with running(parts.intake.run()):
         await all_stored(parts.intake, items, ADAPTERS)
     before = sum(parts.clerk.stored.values())
+    await _all_ready(parts)
     reader = await site.bus.follow("LOG", parts.follower.position + 1)
     began = time.perf_counter()
     pulls = [site.bus.pull("IN", streams.durable(number)) for number in range(streams.PARTITIONS)]
     lanes = [parts.clerk.take(pull) for pull in pulls]
-    async with running(parts.writer.run(), parts.follower.run(reader), *lanes):
+    async with running(parts.writer.run(), parts.follower.run(reader), parts.router.run(), *lanes):
         await until(lambda: sum(parts.clerk.stored.values()) - before >= len(items))
-        _, last, _ = await site.bus.stream_bounds("LOG")
-        await until(lambda: parts.follower.position >= last)
+        await _routed(site, parts)
         took_s = time.perf_counter() - began
     await site.bus.flush()
     for pull in pulls:
         await pull.close()
     await reader.close()
     return len(items) / took_s
+
+
+async def _routed(site: Site, parts: Parts) -> None:
+    """Until the read model knows everything, and every case was offered to somebody: once, for nobody says no here."""
+    _, last, _ = await site.bus.stream_bounds("LOG")
+    await until(lambda: parts.follower.position >= last)
+    cases = parts.model.count("customer <> ''")
+    await until(lambda: parts.router.offered >= cases)
+    _, last, _ = await site.bus.stream_bounds("LOG")
+    await until(lambda: parts.follower.position >= last)
 
 
 async def _consumer(bus: Bus, name: str) -> None:

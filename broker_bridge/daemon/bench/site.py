@@ -17,19 +17,16 @@ from pathlib import Path
 
 from broker_bridge.contract import ids
 from broker_bridge.contract.envelopes import Envelope, Said
+from broker_bridge.contract.policy import DeskRules, QueueRules
 from broker_bridge.contract.words import Address, Words
-from broker_bridge.core.inbound import Source
-from broker_bridge.core.thread import Named
 from broker_bridge.daemon import accounts, streams
 from broker_bridge.daemon.broker import Broker, BrokerSettings
 from broker_bridge.daemon.bus import Bus, Outgoing
-from broker_bridge.daemon.clerk import Clerk
-from broker_bridge.daemon.follower import Follower
 from broker_bridge.daemon.intake import Intake
-from broker_bridge.daemon.logwriter import LogWriter
+from broker_bridge.daemon.outside import Lines, Outside, Terms
+from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
-from broker_bridge.daemon.states import States
 from broker_bridge.daemon.wire import api
 
 KIND = "bench"
@@ -71,42 +68,31 @@ async def opened(folder: Path) -> AsyncIterator[Site]:
             await bus.close()
 
 
-@dataclass
-class Parts:
-    """The inbound way of one bridge, put together as in bridge.py, but for channels, desk and router."""
-
-    sealer: Sealer
-    model: ReadModel
-    states: States
-    writer: LogWriter
-    intake: Intake
-    clerk: Clerk
-    follower: Follower
-
-
 async def made(site: Site) -> Parts:
-    """The real parts over the site's streams; their `run`s are the caller's."""
+    """A whole bridge but for its channels, over the site's streams, caught up with the log; its parts' `run`s are the caller's."""
     site_key = os.urandom(32)
-    sealer = Sealer(site_key, await site.bus.kv("keys"))
+    buckets = await open_buckets(site.bus)
     model = ReadModel(site.folder / f"readmodel-{os.urandom(3).hex()}.sqlite")
-    states = States(model, sealer, site.bus)
-    writer = LogWriter(site.bus, states, sealer, time.monotonic, asyncio.sleep)
-    mint = ids.Mint(random.getrandbits(20), random.getrandbits(40))
-    clerk = Clerk(
+    dice = random.Random()
+    outside = Outside(
+        boot="bench",
         bus=site.bus,
-        writer=writer,
-        states=states,
-        sealer=sealer,
+        buckets=buckets,
+        sealer=Sealer(site_key, buckets["keys"]),
+        handle_key=derive(site_key, "handles"),
         model=model,
-        sources={},
-        fallback=Source(queue="inbox", reply_within_s=3600),
-        new_id=lambda: mint.new(now_ms()),
+        mint=ids.Mint(random.getrandbits(20), random.getrandbits(40)),
         now_ms=now_ms,
+        clock=time.monotonic,
         sleep=asyncio.sleep,
+        random=dice.random,
     )
-    follower = Follower(model, states, sealer, Named(agent=lambda agent: agent, word=lambda kind: kind[:4]))
-    intake = Intake(site.bus, sealer, derive(site_key, "handles"), time.monotonic, asyncio.sleep)
-    return Parts(sealer, model, states, writer, intake, clerk, follower)
+    terms = Terms(rules={"inbox": QueueRules(offer_s=3_600)}, desk=DeskRules(), workers=1)
+    parts = Parts(outside, terms, lambda _: Lines(routes={}, running={}, kinds={}, sources={}))
+    await parts.catch_up()
+    # Each measurement follows the log with a reader of its own.
+    await parts._reader.close()
+    return parts
 
 
 def now_ms() -> int:
