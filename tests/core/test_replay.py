@@ -22,6 +22,7 @@ from broker_bridge.contract.policy import (
     Skill,
     Span,
     Step,
+    Target,
     Why,
 )
 from broker_bridge.contract.words import Sealed, Words
@@ -230,6 +231,49 @@ def test_another_queue_of_a_channel_decides_by_that_queue() -> None:
     assert day.again(Plan(channels={"mail": "sales"})).differences == []
 
 
+def test_a_step_that_was_taken_is_not_taken_by_a_policy_that_takes_it_later() -> None:
+    def steps(after_s: int) -> QueueRules:
+        return QueueRules(needs=(FEES,), overflow=(Step(after_s=after_s, queue="sales"),))
+
+    day = Day(cards=steps(20), sales=QueueRules()).agent("maya").case("a").later(20)
+    moved = f.Overflowed(queue="cards", step=1, to_queue="sales")
+    day.put("conv", "a", moved, f.Queued(queue="sales")).offer("a", "maya")
+    found = day.one(Plan(queues={"cards": steps(600)}))
+    assert (found.queue, found.now_queue, found.now_reason) == ("sales", "cards", "nobody: 1 lacks fees 2")
+
+
+def test_another_target_puts_another_case_first() -> None:
+    day = Day(cards=QueueRules(), sales=QueueRules()).agent("maya", units=20, state="away", reason="lunch")
+    day.case("a").case("b", queue="sales").later(5).is_now("maya", "ready").offer("a", "maya")
+    report = day.again(Plan(queues={"sales": QueueRules(targets=(Target(first_reply_s=60),))}))
+    assert {(one.kind, one.conversation) for one in report.differences} == {("waits", "a")}
+
+
+def test_who_writes_down_an_outcome_or_let_it_pass_is_not_asked() -> None:
+    day = Day().agent("maya").agent("ole").case("a").offer("a", "maya").accept("a", "maya")
+    wrap = f.WrapUpBegan(agent="maya", mode="mandatory")
+    day.put("conv", "a", f.Closed(agent="maya", disposition=""), wrap).case("b").offer("b", "ole").accept("b", "ole")
+    assert day.again().helped == {}
+    day.put("conv", "a", f.WrappedUp(agent="maya", disposition="solved")).case("c").offer("c", "maya")
+    day.put("conv", "c", f.OfferEnded(agent="maya", reason="declined")).offer("c", "ole")
+    assert day.again().all == Sums(decisions=4, reproduced=4, same=4)
+
+
+def test_a_case_that_is_opened_again_is_the_case_that_it_was() -> None:
+    costs = DeskRules(costs=(Cost(channel_kind=CHAT, units=60),))
+    day = Day().put("house", "desk", f.DeskRuled(rules=costs)).agent("maya").agent("ole", units=50)
+    day.case("a").offer("a", "maya").accept("a", "maya")
+    day.put("conv", "a", f.Closed(agent="maya", disposition="solved"))
+    day.put("conv", "a", f.Reopened(queue="cards"), f.Queued(queue="cards")).offer("a", "maya", last="maya")
+    assert day.again().all == Sums(decisions=2, reproduced=2, same=2)
+
+
+def test_what_would_have_been_offered_before_somebody_passed_it_on_is_over_then() -> None:
+    day = Day(cards=QueueRules(needs=(FEES,)), sales=QueueRules()).agent("maya").case("a").later(60)
+    day.put("conv", "a", f.Queued(queue="sales", reason="transferred")).later(30).offer("a", "maya")
+    assert day.again(cards()).differences == []
+
+
 def test_a_decision_that_does_not_come_out_is_set_apart() -> None:
     day = two_at_work().case("b").offer("b", "maya")
     report = day.again(cards(needs=(FEES,)))
@@ -287,6 +331,9 @@ def test_clocks_that_are_put_back_and_forward_stop_nothing() -> None:
     day = two_at_work().later(86_400).is_now("ole", "ready").later(-86_400)
     day.case("b").later(40).offer("b", "ole")
     assert day.again().all == Sums(decisions=2, reproduced=2, same=2)
+    day = Day(cards=QueueRules(needs=(FEES,))).agent("maya").later(86_400).is_now("maya", "ready").later(-86_400)
+    day.case("a").later(60).accept("a", "maya")
+    assert day.one(cards()).kind == "unasked"
 
 
 def test_most_decisions_of_random_histories_come_out_as_they_were() -> None:
