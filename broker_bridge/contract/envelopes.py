@@ -29,6 +29,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     """`auto-replied`, `auto-generated`, `list`, `bulk` or empty (RFC 3834 and kin): never answered by a machine."""
     raw: str = ""
     """Digest of the raw source in the object store, where the channel keeps it."""
+    wants_silence: bool = False
+    """No machine may answer although a person seems to have written: a no-reply address, a loop mark, a header that says so."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="receipt"):

@@ -18,7 +18,7 @@ from broker_bridge.contract.ids import (
     QueueId,
     TaskId,
 )
-from broker_bridge.contract.policy import DeskRules, QueueRules, Skill, Why
+from broker_bridge.contract.policy import DeskRules, Hours, QueueRules, Skill, Why
 from broker_bridge.contract.words import Private
 
 
@@ -531,6 +531,8 @@ class Enrolled(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="enrolle
     units: int = 0
     """Cost units at once."""
     skills: tuple[Skill, ...] = ()
+    shift: Hours | None = None
+    """When they work; None = whenever they are ready."""
     source: str = ""
     """Digest of the definition file's block that it was taken from; empty: by command."""
 

@@ -185,6 +185,8 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skills: tuple[Skill, ...] = ()
     units: int = TOTAL_UNITS
     """Cost units at once."""
+    shift: Hours | None = None
+    """When they work: outside it they are given nothing, though their terminal be open. None = whenever they are ready."""
 
 
 class Considered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

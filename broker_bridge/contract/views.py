@@ -248,6 +248,8 @@ class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     loads: tuple[tuple[str, int, int], ...] = ()
     """(channel word, conversations owned, places)."""
     skills: tuple[Skill, ...] = ()
+    schedule: str = ""
+    """`works until 16:00`, `starts Mon 08:00`; empty: no shift is defined."""
     queues: tuple[QueueId, ...] = ()
     works_on: str = ""
     works_on_conv: ConversationId = ""

@@ -7,7 +7,7 @@ import msgspec
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, QueueId
-from broker_bridge.contract.policy import OTHER_COST, Seat, Skill
+from broker_bridge.contract.policy import OTHER_COST, Hours, Seat, Skill
 
 
 class Enrollment(msgspec.Struct, kw_only=True):
@@ -22,6 +22,7 @@ class Enrollment(msgspec.Struct, kw_only=True):
     units: int = 0
     """As enrolled; `room` is what counts."""
     skills: tuple[Skill, ...] = ()
+    shift: Hours | None = None
     source: str = ""
     is_active: bool = False
     seq: int = 0
@@ -33,7 +34,7 @@ class Enrollment(msgspec.Struct, kw_only=True):
 
     @property
     def seat(self) -> Seat:
-        return Seat(agent=self.id, queues=self.queues, skills=self.skills, units=self.room)
+        return Seat(agent=self.id, queues=self.queues, skills=self.skills, units=self.room, shift=self.shift)
 
 
 def begin(agent: AgentId) -> Enrollment:
@@ -46,7 +47,7 @@ def fold(state: Enrollment, entry: Entry, seq: int) -> Enrollment:
         if isinstance(fact, f.Enrolled):
             state.name, state.public_key, state.role = fact.name, fact.public_key, fact.role
             state.queues, state.capacity = fact.queues, fact.capacity
-            state.units, state.skills = fact.units, fact.skills
+            state.units, state.skills, state.shift = fact.units, fact.skills, fact.shift
             state.source = fact.source or state.source
             state.is_active = True
         elif isinstance(fact, f.Dismissed):

@@ -28,7 +28,13 @@ MOST_COSTS = 128
 """Different costs whose room is kept ready; a policy has a handful."""
 FEW = 6
 """Members up to which a set is made faster one by one than at once."""
-AT = {"lunch": "at lunch", "break": "on a break", "meeting": "in a meeting", "training": "in training"}
+AT = {
+    "off shift": "off shift",
+    "lunch": "at lunch",
+    "break": "on a break",
+    "meeting": "in a meeting",
+    "training": "in training",
+}
 STATES = {"wrap_up": "in wrap-up", "transfer_only": "transfer only"}
 
 

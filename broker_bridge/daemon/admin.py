@@ -43,6 +43,7 @@ async def agent_add(config: Config, new: NewAgent) -> Added:
             capacity=new.capacity,
             units=new.units,
             skills=new.skills,
+            shift=state.shift,
             source=registry.left_file(config, state),
         )
         await registry.refuse_agent(bus, config, state, fact)

@@ -237,6 +237,7 @@ class Figures:
             capacity=enrolled.room,
             loads=self._loads(name, enrolled.room),
             skills=enrolled.skills,
+            schedule=self._staff.schedule(name),
             queues=enrolled.queues,
             works_on=rules.shown_name(first, actor, first.name) if first else "",
             works_on_conv=first.id if first else "",

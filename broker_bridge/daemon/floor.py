@@ -23,6 +23,7 @@ from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.staff import SILENT_MS, Staff
 from broker_bridge.daemon.states import AGENT, CONV, LOAD, States
 
+OFF_SHIFT = "off shift"
 CLOCK_WENT_BACK_MS = 60_000
 """An offer made so far ahead of now was made by a clock that was put back since."""
 
@@ -46,6 +47,8 @@ class Floor:
         self.rings = Moments()
         self.timers = Moments()
         self._silence = Moments()
+        self._shifts = Moments()
+        """When somebody's shift begins or ends next."""
         self._policy = rulebook.policy
         """By which everything stands here."""
         self.leaving: set[AgentId] = set()
@@ -96,8 +99,11 @@ class Floor:
         state, reason = presence.state, presence.reason
         if state == "ready" and presence.next_state:
             state, reason = "away", presence.next_reason or presence.next_state
+        if state == "ready" and not self._staff.is_on_shift(agent):
+            state, reason = "away", OFF_SHIFT
         if self.wrapping(agent) and state in ("ready", "busy"):
             state, reason = "wrap_up", ""
+        self._shifts.set(agent, self._staff.shift_ends_ms(agent))
         self.index.present(agent, state, reason)
         if presence.next_state:
             self.leaving.add(agent)
@@ -107,8 +113,8 @@ class Floor:
         self._silence.set(agent, presence.heard_ms + SILENT_MS + 1 if hears else None)
 
     def fall_silent(self, now_ms: int) -> None:
-        """Nobody says that they fell silent: it is noticed here."""
-        for agent in self._silence.take_due(now_ms):
+        """Nobody says that they fell silent, or that their shift is over: it is noticed here."""
+        for agent in (*self._silence.take_due(now_ms), *self._shifts.take_due(now_ms)):
             self.present(agent)
 
     def due_timers(self, now_ms: int, most: int) -> list[ConversationId]:

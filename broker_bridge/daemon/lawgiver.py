@@ -230,6 +230,7 @@ class Lawgiver:
                 capacity=max(1, said.seat.units // OTHER_COST),
                 units=said.seat.units,
                 skills=said.seat.skills,
+                shift=said.seat.shift,
                 source=source,
             )
             return (fact,)

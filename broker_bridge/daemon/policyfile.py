@@ -31,7 +31,7 @@ from broker_bridge.contract.policy import (
     Step,
     Target,
 )
-from broker_bridge.core import policy
+from broker_bridge.core import hours, policy
 from broker_bridge.core.problem import Problem
 from broker_bridge.daemon import policywords
 from broker_bridge.daemon.config import Config
@@ -215,8 +215,17 @@ class _Reader:
             name=said.name or said.id,
             role=said.role,
             public_key=said.public_key,
-            seat=Seat(agent=said.id, queues=said.queues, skills=skills, units=said.units),
+            seat=Seat(agent=said.id, queues=said.queues, skills=skills, units=said.units, shift=self._shift(said)),
         )
+
+    def _shift(self, said: Agent) -> Hours | None:
+        if not said.shift:
+            return None
+        where = f"agent {said.id}: shift"
+        found = self._read(where, lambda: policywords.opening_hours(said.shift, has_holidays=False), None)
+        for sentence in hours.problems(found) if found is not None else ():
+            self.problems.append(Problem(key=where, sentence=sentence))
+        return found
 
     def _skills(self, key: str, words: Sequence[str]) -> tuple[Skill, ...]:
         found = [

@@ -191,6 +191,7 @@ async def agent_set(config: Config, wish: AgentWish) -> list[str]:
             capacity=state.capacity,
             units=state.units if wish.units is None else wish.units,
             skills=state.skills if skills is None else skills,
+            shift=state.shift,
             source=left_file(config, state),
         )
         warnings = await refuse_agent(bus, config, state, fact)

@@ -188,6 +188,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """As `swedish 4`; without a level 1."""
     units: int = 100
     """Cost units at once."""
+    shift: dict[str, str] = {}
+    """When they work, in the words of a queue's `hours`; empty: whenever they are ready."""
     public_key: Annotated[str, Meta(pattern="^(U[A-Z2-7]{55})?$")] = ""
     """Of a pair whose seed only the agent has; empty: the one that is known already."""
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from broker_bridge.contract.ids import AgentId
+from broker_bridge.core import hours
 from broker_bridge.core.colleague import Enrollment
 from broker_bridge.core.wishes import Actor
 from broker_bridge.daemon.follower import News
@@ -105,6 +106,24 @@ class Staff:
         """Cost units that an agent carries at most; 0: not enrolled (any more)."""
         found = self.active.get(agent)
         return found.room if found is not None else 0
+
+    def shift_ends_ms(self, agent: AgentId) -> int | None:
+        """When their shift begins or ends next; None: they have none."""
+        found = self.active.get(agent)
+        return hours.next_change(found.shift, self._now_ms()) if found is not None and found.shift is not None else None
+
+    def is_on_shift(self, agent: AgentId) -> bool:
+        """Whether the calendar says that they work now, or says nothing."""
+        found = self.active.get(agent)
+        return found is None or hours.is_open(found.shift, self._now_ms())
+
+    def schedule(self, agent: AgentId) -> str:
+        """`works until 16:00`, `starts Mon 08:00`; empty: no shift is defined."""
+        found = self.active.get(agent)
+        if found is None or found.shift is None:
+            return ""
+        words = hours.state_in_words(found.shift, self._now_ms())
+        return words.replace("open until", "works until").replace("closed, opens", "starts").replace("opens", "starts")
 
     def name_of(self, agent: AgentId) -> str:
         found = self._everybody.get(agent)

@@ -87,6 +87,7 @@ service_level = 0.8             # the share of answers that should meet it
 # queues = ["support", "sales"] # none: every queue
 # skills = ["swedish 4", "fees"]
 # units = 100
+# shift = { zone = "Europe/Stockholm", mon-fri = "08:00-16:30" }   # outside it nothing is given; none: whenever ready
 
 [[channel]]
 name = "site-chat"
