@@ -151,7 +151,9 @@ def _away(
 ) -> tuple[f.ConversationFact, ...]:
     """The machine's word that nobody is here: once while it is closed, to people only (RFC 3834), never to its own kind."""
     rules = policy.rules(queue)
-    if not rules.away_reply or not isinstance(item, Said) or item.automatic or not item.sender.address:
+    if not rules.away_reply or not isinstance(item, Said) or item.automatic or item.wants_silence:
+        return ()
+    if not item.sender.address:
         return ()
     if hours.is_open(rules.hours, now_ms):
         return ()

@@ -102,8 +102,13 @@ def test_a_holiday_is_closed() -> None:
 
 @pytest.mark.parametrize(
     "item",
-    [msgspec.structs.replace(said(), automatic="auto-replied"), unreadable(), said(address="")],
-    ids=["of a machine", "could not be read", "from nowhere"],
+    [
+        msgspec.structs.replace(said(), automatic="auto-replied"),
+        msgspec.structs.replace(said(), wants_silence=True),
+        unreadable(),
+        said(address=""),
+    ],
+    ids=["of a machine", "asks for silence", "could not be read", "from nowhere"],
 )
 def test_what_cannot_be_answered_is_not(item: Any) -> None:
     box = Mailbox()

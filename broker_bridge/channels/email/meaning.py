@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from broker_bridge.channels.email import references
+from broker_bridge.channels.email import automatic, references
 from broker_bridge.channels.email.mail import Address as Mailbox
 from broker_bridge.channels.email.mail import Bounce, Mail, Unreadable
 from broker_bridge.contract import envelopes, ids
@@ -194,6 +194,7 @@ def _said(mail: Mail, files: tuple[File, ...], raw: str, ours: Ours) -> Said:
         token=references.conversation(mail, ours.key) or "",
         automatic=mail.auto or ("auto-generated" if is_report else ""),
         raw=raw,
+        wants_silence=not automatic.may_auto_reply(mail, ours.addresses)[0],
     )
 
 

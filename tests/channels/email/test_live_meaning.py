@@ -233,3 +233,19 @@ async def test_a_bug_in_the_meaning_makes_a_row_and_not_a_loss(monkeypatch: pyte
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(wrong, MailSettings)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wants_silence"),
+    [
+        ({}, False),
+        ({"From": "noreply@shop.example"}, True),
+        ({"X_Auto_Response_Suppress": "All"}, True),
+        ({"X_Loop": "somebody"}, True),
+        ({"Reply_To": "help@example.com"}, True),
+    ],
+)
+async def test_a_mail_that_no_machine_may_answer_says_so(headers: dict[str, str], wants_silence: bool) -> None:
+    item = await item_of(plain(**headers))
+    assert isinstance(item, Said)
+    assert (item.wants_silence, item.automatic) == (wants_silence, "")
