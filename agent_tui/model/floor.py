@@ -152,12 +152,13 @@ def _loads(one: Colleague, found: Columns, at: Instant) -> tuple[Run, ...]:
 
 
 def _works(one: Colleague, room: int, at: Instant) -> str:
-    """`Anna Berg  wa`, `back 14:30`, `starts 16:00`, `full`."""
+    """`Anna Berg  wa`, `back 14:30`, `starts 16:00`, `full`, or until when they work."""
     works = clean_line(one.works_on)
     if not works:
         if one.until_ms is not None and one.state in ("away", "off"):
             return f"{'back' if one.state == 'away' else 'starts'} {clock.at(one.until_ms, at.tz)}"
-        return "full" if one.state == "ready" and 0 < one.capacity <= one.load else ""
+        is_full = one.state == "ready" and 0 < one.capacity <= one.load
+        return "full" if is_full else cut(clean_line(one.schedule, 60), max(0, room), at.glyphs.dots)
     word = f"  {clean_line(one.works_on_word)}" if one.works_on_word else ""
     # The channel goes before the name is cut to nothing.
     word = word if room - width(word) >= 8 else ""
