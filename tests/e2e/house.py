@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import Skill
-from broker_bridge.daemon import admin
+from broker_bridge.daemon import admin, visiting
 from broker_bridge.daemon.accounts import make_seed
 from broker_bridge.daemon.office import NewAgent
 from tests.channels.webchat.site import Tab
@@ -198,14 +198,14 @@ class House:
 
     @property
     def broker(self) -> str:
-        return str(admin.endpoint(self.site.config)["broker"])
+        return str(visiting.endpoint(self.site.config)["broker"])
 
     @asynccontextmanager
     async def visitor(
         self, name: str, page: str = "https://nordbank.example/cards", token: str | None = None
     ) -> AsyncIterator[Visitor]:
         """Somebody on the page of the chat; with the `token` of before, the same one again."""
-        web = str(admin.endpoint(self.site.config)["web"])
+        web = str(visiting.endpoint(self.site.config)["web"])
         url = web.replace("http", "ws", 1) + "/chat/socket"
         async with connect(url, origin=web, proxy=None) as connection:  # type: ignore[arg-type]
             visitor = Visitor(Tab(connection), page)
