@@ -7,6 +7,7 @@ queue's zone, as the targets tell it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -55,7 +56,7 @@ def view(state: Conversation, told: Told, setting: Setting, live: Live | None = 
         sentence=capital(why_words.sentence(state, told, live, setting)),
         lines=_bounded([_line(step, setting.now_ms) for step in told.steps]),
         who=tuple(_who(one, why, one.agent in chosen, setting) for one in why.considered) if why is not None else (),
-        skipped=why.skipped if why is not None else (),
+        skipped=_others(why) if why is not None else (),
         is_live=live is not None,
         policy=_policy(why, state, setting, is_live=live is not None) if why is not None else "",
         upto=state.seq,
@@ -107,6 +108,13 @@ def _who(one: Considered, why: Why, is_chosen: bool, setting: Setting) -> WhyWho
         is_fit=one.is_fit,
         is_chosen=is_chosen,
     )
+
+
+def _others(why: Why) -> tuple[tuple[str, int], ...]:
+    """Who was skipped and is not in the table of agents."""
+    named = Counter(one.reason for one in why.considered if not one.is_fit)
+    left = ((reason, count - named[reason]) for reason, count in why.skipped)
+    return tuple((reason, count) for reason, count in left if count > 0)
 
 
 def _policy(why: Why, state: Conversation, setting: Setting, *, is_live: bool) -> str:

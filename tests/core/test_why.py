@@ -483,3 +483,9 @@ def test_any_history_at_all_is_explained(history: list[tuple[list[f.Conversation
         view = asked(case, reader)
         assert view.sentence.endswith(".") and view.sentence[0].isupper() and "  " not in view.sentence
         assert all(one.text and one.word for one in view.lines)
+
+
+def test_who_stands_in_the_table_is_not_counted_again() -> None:
+    full = Considered(agent="bo", state="ready", reason="full")
+    live = why.Live(why=decision(full, skipped=(("full", 3), ("off", 1))))
+    assert asked(queued(), live=live).skipped == (("full", 2), ("off", 1))
