@@ -17,6 +17,8 @@ from broker_bridge.core.state import OWNED, QUEUED, Conversation
 from broker_bridge.daemon.offers import ASK_AGAIN_MS, PASSER_AGAIN_MS
 from broker_bridge.daemon.simulation.evidence import Evidence, Moment
 
+RENEWED_S = 20.0
+
 
 def capacity(found: Evidence) -> None:
     """At every entry: whoever is given something has room for it."""
@@ -135,5 +137,9 @@ def nobody_waits(found: Evidence) -> None:
 
 
 def _is_ready(found: Evidence, agent: str) -> bool:
-    newest = [told for _, who, told in found.world.presences if who == agent]
-    return bool(newest) and newest[-1] == "ready" and agent not in found.world.leaving
+    newest = [(told_s, state) for told_s, who, state in found.world.presences if who == agent]
+    if not newest or agent in found.world.leaving:
+        return False
+    told_s, state = newest[-1]
+    # What is not renewed in the bucket for so long is of a terminal that may count as silent.
+    return state == "ready" and found.world.loop.now - told_s < RENEWED_S

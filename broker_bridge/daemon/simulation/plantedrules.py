@@ -15,7 +15,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.core import afterwork, folds, handover, hours, inbound, sla, targets, timers, wishes
 from broker_bridge.core.routing.index import Index
 from broker_bridge.core.state import MERGED, QUEUED
-from broker_bridge.daemon import acting, clerk, offers, pen, timekeeper
+from broker_bridge.daemon import acting, clerk, floor, offers, timekeeper
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.clock import NS_PER_MS, Clock
 from broker_bridge.daemon.drafts import Drafts
@@ -32,9 +32,9 @@ def _loads_not_counted() -> list[Change]:
     return [(Floor, "load", lambda self, agent: 0), (Index, "load", lambda self, agent, units: None)]
 
 
-def _places_without_an_order() -> list[Change]:
-    """A place is given beside others that are given at the same time."""
-    return [(where, "given", lambda *_, **__: {}) for where in (pen, acting)]
+def _who_is_full_takes_more() -> list[Change]:
+    """Who takes a case of their own accord is not asked what they carry."""
+    return [(wishes, "no_room", lambda *_: None)]
 
 
 def _asked_again_at_once() -> list[Change]:
@@ -112,7 +112,8 @@ def _reminders_without_end() -> list[Change]:
 
 def _steps_at_once() -> list[Change]:
     """Overflow does not wait."""
-    return [(timekeeper, "hours", SimpleNamespace(add=lambda _hours, from_ms, _s: from_ms))]
+    at_once = SimpleNamespace(add=lambda _hours, from_ms, _s: from_ms)
+    return [(where, "hours", at_once) for where in (floor, timekeeper)]
 
 
 def _targets_by_the_wall_clock() -> list[Change]:
@@ -169,7 +170,7 @@ def _told_each_time() -> list[Change]:
 
 RULES: tuple[Callable[[], list[Change]], ...] = (
     _loads_not_counted,
-    _places_without_an_order,
+    _who_is_full_takes_more,
     _asked_again_at_once,
     _closed_queues_ring,
     _skills_not_asked,
