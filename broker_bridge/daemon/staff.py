@@ -65,6 +65,8 @@ class Staff:
         self._presence: dict[AgentId, Presence] = {}
         self._kept_ms: dict[AgentId, int] = {}
         """When each presence was put into the bucket last: what is not renewed there expires."""
+        self._came: dict[AgentId, tuple[int, int]] = {}
+        """(when a terminal was heard by another bridge's clock, when its word came here by ours)."""
         self._everybody: dict[AgentId, Enrollment] = {}
         self._active: dict[AgentId, Enrollment] | None = None
         self._names: dict[AgentId, str] | None = None
@@ -139,9 +141,14 @@ class Staff:
     def presence(self, agent: AgentId) -> Presence:
         """As known now; a terminal that fell silent shows as `silent`."""
         found = self._presence.get(agent, OFF)
-        if found.state != "off" and self._now_ms() - found.heard_ms > SILENT_MS:
-            return msgspec.structs.replace(found, state="silent", since_ms=found.heard_ms + SILENT_MS)
-        return found
+        if found.state == "off":
+            return found
+        told_ms, came_ms = self._came.get(agent, (0, 0))
+        # Clocks of two machines may be an hour apart: silence is reckoned by ours, from when the word came.
+        heard_ms = came_ms if told_ms == found.heard_ms else found.heard_ms
+        if self._now_ms() - heard_ms > SILENT_MS:
+            return msgspec.structs.replace(found, state="silent", since_ms=heard_ms + SILENT_MS, heard_ms=heard_ms)
+        return found if heard_ms == found.heard_ms else msgspec.structs.replace(found, heard_ms=heard_ms)
 
     async def look(self, agent: AgentId) -> None:
         """Ask the bucket of somebody who is not known here: a bridge that just began would take who is at lunch for new."""
@@ -212,6 +219,7 @@ class Staff:
         """The bucket says so; a newer word of our own wins."""
         if value is None:
             self._presence.pop(agent, None)
+            self._came.pop(agent, None)
             self._changed(agent)
             return
         try:
@@ -219,6 +227,9 @@ class Staff:
         except msgspec.DecodeError:
             log.error("a presence could not be read", extra={"agent": agent})
             return
-        if fresh.heard_ms >= self._presence.get(agent, OFF).heard_ms:
+        known = self._presence.get(agent, OFF)
+        if fresh.heard_ms >= known.heard_ms:
+            if fresh.heard_ms > known.heard_ms:
+                self._came[agent] = (fresh.heard_ms, self._now_ms())
             self._presence[agent] = fresh
             self._changed(agent)

@@ -136,7 +136,11 @@ class States:
         """Fold the aggregate anew from LOG itself: after a lost race, or when an append's end is unknown."""
         kind = KINDS[cell.kind]
         state, blocked = kind.begin(cell.name), ""
-        for seq, body, _ in await self._log.subject_messages(subjects.LOG, subjects.log(cell.kind, cell.name)):
+        if cell.kind == LOAD:
+            # Of years of places given only the last sequence counts.
+            state.seq = cell.state.seq
+        subject = subjects.log(cell.kind, cell.name)
+        for seq, body, _ in await self._log.subject_messages(subjects.LOG, subject, start_seq=state.seq + 1):
             try:
                 entry = await self._sealer.open_entry(codec.entry(body))
             except codec.Malformed as error:

@@ -318,3 +318,50 @@ async def test_another_queue_of_the_policy_does_not_move_who_waits_here() -> Non
         waiting = small.floor.line.get("case1")
         assert waiting is not None
         assert waiting.units == 50
+
+
+@pytest.mark.parametrize("apart_s", [3_600, -3_600])
+async def test_a_bridge_whose_clock_is_an_hour_off_takes_nobody_for_silent(apart_s: int) -> None:
+    first = a_house("ann")
+    first.case("case1")
+    second = Small(boot="second", log=first.log, keys=first.keys, presence=first.presence, rules=first.rules)
+    second.later(apart_s)
+    async with first.working(), second.working():
+        for _ in range(70):
+            first.later(8)
+            second.later(8)
+            await first.ask("ann", c.Alive() if first.staff.about else c.Hello())
+            second.staff.told("ann", first.presence.values["ann"])
+            if first.state("case1").owner != "ann":
+                await first.done("ann", c.Accept(id="a1", conversation="case1"))
+            await second.catch_up()
+            await second.round()
+            assert second.staff.presence("ann").state == "ready"
+        assert second.state("case1").owner == "ann"
+        for _ in range(60):
+            second.later(8)
+            await second.round()
+        assert second.staff.presence("ann").state == "silent"
+        assert second.state("case1").status == "queued"
+
+
+async def test_after_a_lost_race_a_load_is_not_read_from_its_beginning() -> None:
+    small = a_house("ann")
+    for number in range(50):
+        small.log.put("load", "ann", f.Given(conversation=f"case{number}", units=10))
+    await small.catch_up()
+    cell = small.states.cell("load", "ann")
+    last = small.log.put("load", "ann", f.Given(conversation="case50", units=10))
+    read: list[int] = []
+    messages = small.log.subject_messages
+
+    async def counted(stream: str, subject: str, *, start_seq: int = 1) -> list[tuple[int, bytes, dict[str, str]]]:
+        found = await messages(stream, subject, start_seq=start_seq)
+        read.append(len(found))
+        return found
+
+    small.log.subject_messages = counted  # type: ignore[method-assign]
+    await small.states.reload(cell)
+    assert (cell.state.seq, read) == (last.seq, [1])
+    await small.states.reload(cell)
+    assert (cell.state.seq, read) == (last.seq, [1, 0])
