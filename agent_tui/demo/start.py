@@ -179,6 +179,8 @@ def _join(directory: str | None, agent: str, theme: str | None, ascii: bool | No
         where = f" in {directory}" if directory else ""
         return _fail(f"no demo runs{where}: start one with `agent-tui demo` in another terminal", UNAVAILABLE)
     free = sorted(path.stem for path in place.keys.glob("*.line"))
+    if not free:
+        return _fail("the demo is still starting: try again in a moment", UNAVAILABLE)
     if agent not in free:
         return _fail(f"nobody here is called {agent}: be one of {', '.join(free)}", USAGE)
     if not _has_terminal():
