@@ -64,11 +64,15 @@ def presets(now_ms: int, tz: tzinfo = UTC) -> tuple[Preset, ...]:
     else:
         part = Preset("tomorrow afternoon 14:00", _moment(today + timedelta(days=1), AFTERNOON, now_ms, tz))
     monday = today + timedelta(days=(7 - today.weekday()) or 7)
+    far = Preset("Monday 9:00", _moment(monday, MORNING, now_ms, tz))
+    if monday == today + timedelta(days=1):
+        # Tomorrow stands there already.
+        far = Preset("Monday in a week 9:00", _moment(monday + timedelta(days=7), MORNING, now_ms, tz))
     return (
         Preset("1 h", now_ms + clock.HOUR_MS),
         part,
         Preset("tomorrow 9:00", _moment(today + timedelta(days=1), MORNING, now_ms, tz)),
-        Preset("Monday 9:00", _moment(monday, MORNING, now_ms, tz)),
+        far,
         Preset("until they answer", None),
     )
 

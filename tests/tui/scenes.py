@@ -29,7 +29,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-OWNER_VERBS = ("reply", "note", "transfer", "close")
+OWNER_VERBS = ("reply", "note", "transfer", "close", "snooze", "add_task")
 SUPERVISOR = Me(agent="ines", name="Ines Holt", role="supervisor", state="ready", since_ms=NOW_MS - HOUR)
 
 ME = Me(

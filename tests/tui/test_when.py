@@ -144,6 +144,7 @@ def test_there_are_always_five_times_to_choose_and_all_are_to_come(now_ms: int) 
     found = when.presets(now_ms, STOCKHOLM)
     assert len(found) == 5 and found[4].until_ms is None
     assert all(one.until_ms is not None and one.until_ms > now_ms for one in found[:4])
+    assert len({one.until_ms for one in found}) == 5
     monday = found[3].until_ms
     assert monday is not None and datetime.fromtimestamp(monday / 1000, STOCKHOLM).strftime("%a %H:%M") == "Mon 09:00"
 
