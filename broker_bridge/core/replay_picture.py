@@ -27,7 +27,6 @@ MOST_A_ROUND = 500
 MOST_MOMENTS = 200
 """Between two entries, of holds that end and queues that open: more would say nothing new."""
 MOST_SKIPPED = 3
-CLOCK_WENT_BACK_MS = 60_000
 
 Knowing = Callable[[Standing], tuple[AgentId, AgentId]]
 """(responsible for the customer, who served them last)."""
@@ -110,8 +109,7 @@ class Picture(PastFloor):
         """What its router would have done since the last entry, up to this moment."""
         now_ms = self._event_ms
         if at_ms <= now_ms:
-            if at_ms < now_ms - CLOCK_WENT_BACK_MS:
-                self._event_ms = at_ms
+            # A clock that went back: the next entry of a conversation sets this one's.
             return
         if self._is_news:
             self._go(now_ms)

@@ -231,6 +231,41 @@ def test_another_queue_of_a_channel_decides_by_that_queue() -> None:
     assert day.again(Plan(channels={"mail": "sales"})).differences == []
 
 
+def test_what_no_router_offered_is_no_difference_if_it_should_have_been_by_its_own_policy() -> None:
+    day = Day().agent("maya").case("a").later(120).accept("a", "maya")
+    assert day.again(cards(mode="everybody")).differences == []
+
+
+def test_where_the_log_was_no_guide_before_a_moment_only_the_moment_is_compared() -> None:
+    day = Day().agent("maya").agent("ole").agent("eve").case("a").later(30)
+    day.is_now("eve", "away", "lunch").is_now("maya", "away", "lunch").offer("a", "ole")
+    report = day.again(cards(mode="in_order", order=("eve", "ole")))
+    assert report.all == Sums(decisions=1, reproduced=1, same=1)
+
+
+def test_who_is_waited_for_would_have_been_asked_as_soon_as_they_had_time() -> None:
+    day = Day(cards=QueueRules(needs=(FEES,))).agent("maya").agent("ole").case("old", customer="anna")
+    day.accept("old", "maya").put("conv", "old", f.Closed(agent="maya", disposition="solved")).is_now("maya", "busy")
+    began_ms = day.now_ms
+    day.case("new", customer="anna").later(10).is_now("maya", "ready").later(60).accept("new", "ole")
+    found = day.again(cards(affinity_s=300)).differences[-1]
+    assert (found.kind, found.now, found.now_reason) == ("unasked", ("maya",), "knows the customer")
+    assert 10_000 < found.at_ms - began_ms < 12_000
+
+
+def test_whose_turn_it_is_follows_from_the_offers() -> None:
+    day = Day().agent("maya").agent("ole").case("a").offer("a", "maya").accept("a", "maya")
+    day.put("conv", "a", f.Closed(agent="maya", disposition="solved")).case("b").offer("b", "ole")
+    report = day.again()
+    assert (report.all.reproduced, report.helped) == (2, {})
+
+
+def test_supervisors_are_not_asked() -> None:
+    day = Day().put("agent", "lena", f.Enrolled(name="Lena", public_key="U", role="supervisor"))
+    day.is_now("lena", "ready").agent("maya").case("a").offer("a", "maya")
+    assert day.again().all == Sums(decisions=1, reproduced=1, same=1)
+
+
 def test_a_step_that_was_taken_is_not_taken_by_a_policy_that_takes_it_later() -> None:
     def steps(after_s: int) -> QueueRules:
         return QueueRules(needs=(FEES,), overflow=(Step(after_s=after_s, queue="sales"),))
@@ -250,13 +285,14 @@ def test_another_target_puts_another_case_first() -> None:
 
 
 def test_who_writes_down_an_outcome_or_let_it_pass_is_not_asked() -> None:
-    day = Day().agent("maya").agent("ole").case("a").offer("a", "maya").accept("a", "maya")
+    day = Day().agent("ole").case("x").offer("x", "ole").accept("x", "ole").case("y").offer("y", "ole")
+    day.accept("y", "ole").agent("maya").case("a").offer("a", "maya").accept("a", "maya")
     wrap = f.WrapUpBegan(agent="maya", mode="mandatory")
     day.put("conv", "a", f.Closed(agent="maya", disposition=""), wrap).case("b").offer("b", "ole").accept("b", "ole")
     assert day.again().helped == {}
     day.put("conv", "a", f.WrappedUp(agent="maya", disposition="solved")).case("c").offer("c", "maya")
     day.put("conv", "c", f.OfferEnded(agent="maya", reason="declined")).offer("c", "ole")
-    assert day.again().all == Sums(decisions=4, reproduced=4, same=4)
+    assert day.again().all == Sums(decisions=6, reproduced=6, same=6)
 
 
 def test_a_case_that_is_opened_again_is_the_case_that_it_was() -> None:
@@ -264,7 +300,7 @@ def test_a_case_that_is_opened_again_is_the_case_that_it_was() -> None:
     day = Day().put("house", "desk", f.DeskRuled(rules=costs)).agent("maya").agent("ole", units=50)
     day.case("a").offer("a", "maya").accept("a", "maya")
     day.put("conv", "a", f.Closed(agent="maya", disposition="solved"))
-    day.put("conv", "a", f.Reopened(queue="cards"), f.Queued(queue="cards")).offer("a", "maya", last="maya")
+    day.put("conv", "a", f.Reopened(queue="cards"), f.Queued(queue="cards")).offer("a", "maya")
     assert day.again().all == Sums(decisions=2, reproduced=2, same=2)
 
 
