@@ -197,10 +197,12 @@ class Colleague:
         page = await self._ask(Thread(conversation=row.conv, limit=50, watch=True))
         if not isinstance(page, ThreadPage) or not page.reach:
             return
-        if story is not None and story.hand_over and self._manner.gives_to and row.conv not in self._given:
+        said = sum(1 for item in page.items if item.kind in ("you", "colleague"))
+        is_asking = story is not None and bool(story.hand_over) and bool(self._manner.gives_to)
+        # The customer has a first answer before somebody else is asked.
+        if story is not None and is_asking and said and row.conv not in self._given:
             await self._ask_for_a_talk(row, story)
             return
-        said = sum(1 for item in page.items if item.kind in ("you", "colleague"))
         advice = story.advice if story is not None else ()
         if said > len(advice):
             self._leave(row)
