@@ -138,13 +138,17 @@ class Acting:
         return current != wanted and not (current and self.state(current).is_open)
 
     async def _merge(self, wish: c.Act, source: str, target: str, actor: Actor) -> tuple[int, Decision]:
-        """Merge or un-merge. The draft goes along first: a crash between leaves it in both."""
+        """Merge or un-merge. The draft goes along first (a crash between leaves it in both), unless it seems to be refused:
+        words for one customer must not stand ready to be sent to another."""
         if source == target:
             return 0, refuse("bad", "A case cannot be merged with itself. Choose another one.")
         if NEW in (self.state(source).status, self.state(target).status):
             return 0, refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
         is_undo = isinstance(wish, c.Unmerge)
-        if not is_undo:
+        is_likely = not is_undo and not isinstance(
+            joins.merge(self.state(source), self.state(target), {}, actor, self._house()), Refusal
+        )
+        if is_likely:
             await self._drafts.follow(actor.agent, source, target)
         handles = _handles(self.state(source), self.state(target), is_undo=is_undo)
         async with self._writer.hold((CONV, source), (CONV, target), *((HAND, one) for one in handles)) as cells:
@@ -171,6 +175,8 @@ class Acting:
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
                 self._wrote(cells[:2], (), ())
+        if seq and not is_undo and not is_likely:
+            await self._drafts.follow(actor.agent, source, target)
         return seq, found
 
     async def _split(self, wish: c.Split, actor: Actor) -> tuple[int, Decision]:

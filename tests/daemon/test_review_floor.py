@@ -365,3 +365,21 @@ async def test_after_a_lost_race_a_load_is_not_read_from_its_beginning() -> None
     assert (cell.state.seq, read) == (last.seq, [1])
     await small.states.reload(cell)
     assert (cell.state.seq, read) == (last.seq, [1, 0])
+
+
+async def test_a_merge_that_is_refused_leaves_no_words_for_one_customer_in_the_case_of_another() -> None:
+    small = a_house("ann")
+    small.case("case1", customer="cust-a")
+    small.case("case2", customer="cust-b")
+    async with small.working():
+        await here(small, "ann")
+        await small.done("ann", c.Accept(id="a1", conversation="case1"))
+        await small.done("ann", c.Accept(id="a2", conversation="case2"))
+        await small.done("ann", c.Draft(conversation="case1", text="Dear Anna", at_ms=NOW_MS))
+        await small.done("ann", c.Close(id="c2", conversation="case2", disposition="solved"))
+        await small.refused("ann", c.Merge(id="m1", conversation="case1", into="case2"))
+        assert await small.parts.drafts.load("ann", "case2") is None
+        await small.done("ann", c.Reopen(id="r2", conversation="case2"))
+        await small.done("ann", c.Merge(id="m2", conversation="case1", into="case2"))
+        draft = await small.parts.drafts.load("ann", "case2")
+        assert draft is not None and draft.text == "Dear Anna"
