@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 FAILURES_ALLOWED = 3
 AT_ONCE = 512
-MOST_MERGES = 20
+MOST_MERGES = 1_000
 """Cases that went into one another, one after the other."""
 TOGETHER = 16
 """Items of one handle in one entry, at most, and their bytes."""
