@@ -21,6 +21,8 @@ __all__ = ["Plan", "Replay", "Report"]
 
 SOONER_MS = 1_000
 """A router goes its rounds once a second: what is sooner by less is nothing."""
+WARM_UP_MS = 3_600_000
+"""So long before the first decision that counts the routers go their rounds: turns and presence are learned by then."""
 Knows = tuple[AgentId, AgentId]
 """(responsible, last agent) of the customer."""
 
@@ -34,6 +36,7 @@ class Replay(History):
         """`base`: what holds where LOG defines nothing. Only decisions between the two moments (of this queue) count."""
         super().__init__(plan, base)
         self._since_ms = since_ms
+        self.watched_from_ms = since_ms - WARM_UP_MS
         self._until_ms = until_ms
         self._queue = queue
         self.report = Report(
@@ -62,7 +65,9 @@ class Replay(History):
 
     def on_entry(self, seq: int, state: Conversation, entry: Entry) -> None:
         offered = _offer_of_the_router(entry)
-        if offered is not None:
+        if offered is not None and not self.is_watched:
+            self._gave((offered.agent, *offered.also))
+        elif offered is not None:
             self._decided(seq, state, entry.at_ms, offered)
 
     def on_end_of_wait(self, state: Conversation, entry: Entry) -> None:
@@ -97,6 +102,9 @@ class Replay(History):
                     counts[key] = counts.get(key, 0) + 1
             if not missed:
                 self._compare(seq, case, at_ms, knows, offered)
+        self._gave(asked)
+
+    def _gave(self, asked: tuple[AgentId, ...]) -> None:
         for picture in (self.then, self.other):
             for agent in asked:
                 picture.index.given(agent)

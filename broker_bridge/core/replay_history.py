@@ -45,6 +45,8 @@ class History:
         self.other = Picture(plan, self._knowing)
         self.people: dict[AgentId, Enrollment] = {}
         self.now_ms = 0
+        self.watched_from_ms = 0
+        """Before that nobody asks what a router would have done: only what was is taken in."""
         self._base = base
         self._shifts: dict[AgentId, shift.Shift] = {}
         self._queues: dict[QueueId, QueueDefinition] = {}
@@ -58,11 +60,16 @@ class History:
         """Who had each case of a customer last; the latest touched last."""
         self._rule()
 
+    @property
+    def is_watched(self) -> bool:
+        return self.now_ms >= self.watched_from_ms
+
     def take(self, seq: int, kind: str, name: str, entry: Entry) -> None:
         """One message of LOG; `kind` and `name` as in its subject."""
         self.now_ms = entry.at_ms
-        self.then.until(entry.at_ms)
-        self.other.until(entry.at_ms)
+        if self.is_watched:
+            self.then.until(entry.at_ms)
+            self.other.until(entry.at_ms)
         if kind == "conv":
             self._conversation(seq, name, entry)
         elif kind == "shift":

@@ -342,9 +342,11 @@ def test_only_the_time_and_the_queue_that_are_asked_for_count() -> None:
     day = Day(cards=QueueRules(), sales=QueueRules()).agent("maya").agent("ole")
     day.case("a").offer("a", "maya").accept("a", "maya").later(3600)
     noon_ms = day.now_ms
-    day.case("b", queue="sales").offer("b", "ole")
+    day.later(7200).case("b", queue="sales").offer("b", "ole")
     assert day.again().all.decisions == 2
-    assert day.again(since_ms=noon_ms).all.decisions == 1
+    # What was long before is taken in all the same: Maya has a case, so it is Ole.
+    assert day.again(since_ms=noon_ms).all == day.again(since_ms=day.now_ms - 1_000).all
+    assert day.again(since_ms=noon_ms).all == Sums(decisions=1, reproduced=1, same=1)
     assert day.again(until_ms=noon_ms).all.decisions == 1
     assert list(day.again(queue="sales").queues) == ["sales"]
 
