@@ -60,12 +60,13 @@ def card(
         _both((*_waited(row, now_ms, "waited  "), *_due(row, now_ms)), (), cells, 3),
     ]
     if asks := _asks(row):
-        lines.append(_fact("from", asks, cells))
+        lines.extend(_long("from", asks, MOST_OF_WORDS, cells, glyphs))
     lines.extend(_long("says", beside.words, MOST_OF_WORDS, cells, glyphs))
     lines.extend(_long("problem", beside.problem, MOST_OF_PROBLEM, cells, glyphs))
     facts = (("queue", row.queue), ("on page", beside.page))
     lines.extend(_fact(label, clean_line(words), cells) for label, words in facts if words)
-    lines.extend(_long("why you", row.offer_reason, MOST_OF_WORDS, cells, glyphs))
+    if not asks:
+        lines.extend(_long("why you", row.offer_reason, MOST_OF_WORDS, cells, glyphs))
     lines.append(blank)
     lines.append(_both(tuple(key_part(key, glyphs) for key in keys), (), cells, 1))
     lines.append(_both((Part((Run(f"no answer: {_otherwise(row)}", "mut", "i"),)),), (), cells))

@@ -138,13 +138,15 @@ class Workstation(Screen[None]):
 
     @property
     def target(self) -> Row | None:
-        """The row that a key acts on: under the cursor in the inbox, else the open conversation's."""
+        """The row that a key acts on: under the cursor in the inbox, else (or with an empty inbox) the open conversation's."""
         opened = self.reading.opened
         if self.where == "tasks":
             return self.todo.target()
         if self.where == "list" or opened is None:
             cursor = self.inbox.list.cursor
-            return self.listing.row(cursor) if isinstance(cursor, str) else None
+            row = self.listing.row(cursor) if isinstance(cursor, str) else None
+            if row is not None or opened is None:
+                return row
         return self.listing.row(opened.conv) or opened.row
 
     @property

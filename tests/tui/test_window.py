@@ -283,7 +283,7 @@ async def test_transfer_to_a_colleague_with_a_note(tmp_path: Path) -> None:
         await it.open("c-anna")
         await it.press("t")
         await until(lambda: "Priya Rao" in it.text())
-        await it.press("p", "r", "i", "y", "shift+tab", "shift+tab", "l", "o", "o", "k", "alt+enter")
+        await it.press("p", "r", "i", "y", "tab", "l", "o", "o", "k", "alt+enter")
         act = await it.posted(c.Transfer)
         assert (act.conversation, act.epoch, act.to_agent, act.to_queue, act.note) == (
             "c-anna",
