@@ -218,7 +218,9 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
     if isinstance(answer, Done) and act.conversation in screen.asked:
         screen.asked.discard(act.conversation)
         row = screen.listing.row(act.conversation)
-        if row is not None and not screen.desk.has_focus:
+        if row is not None and not screen.desk.has_focus and screen.listing.view == "queue":
+            looking.go_to(screen, row)  # It leaves this list: with the focus there no key would mean it.
+        elif row is not None and not screen.desk.has_focus:
             screen.inbox.list.select(row.conv)
             screen.open(row)
     if isinstance(answer, Done) and answer.conversation:

@@ -16,6 +16,7 @@ from agent_tui.demo.chatters import CHATTERS
 from agent_tui.demo.places import Place
 from agent_tui.demo.stories import PATIENCE_ANSWERS, Mood, Story, papers, react
 from agent_tui.demo.writers import WRITERS
+from tests.e2e.terminal import terminal
 from tests.until import until
 
 PEOPLE = (*CHATTERS, *WRITERS)
@@ -79,6 +80,25 @@ async def test_killing_the_demo_leaves_no_bridge_and_no_broker_behind(
     await until(lambda: not place.is_alive, bound_s=BOUND_S)
 
 
+async def test_a_person_sits_down_at_a_colleagues_desk_and_the_script_makes_room(
+    started: tuple[subprocess.Popen[bytes], Place],
+) -> None:
+    _, place = started
+    await until(lambda: places.running(None) == place, bound_s=BOUND_S)
+    nobody = demo("--as", "nobody", "--dir", str(place.folder))
+    assert nobody.returncode == 2 and "be one of ines, maya, ole, priya, tomas" in nobody.stderr
+    assert not place.is_taken("ole")
+    command = [sys.executable, "-m", "agent_tui", "demo", "--as", "ole", "--dir", str(place.folder)]
+    async with terminal(command, os.environ, place.folder) as window:
+        await window.shows("onewindow", "Ole", "● link", bound_s=BOUND_S)
+        assert place.is_taken("ole")
+        async with terminal(command, os.environ, place.folder) as second:
+            await until(lambda: second.code is not None, bound_s=BOUND_S)
+            assert "ole has a window already" in second.text
+        window.kill()
+    assert not place.is_taken("ole")
+
+
 async def test_a_second_demo_in_the_same_folder_is_refused_and_a_bridge_that_dies_comes_back(
     started: tuple[subprocess.Popen[bytes], Place],
 ) -> None:
@@ -104,6 +124,7 @@ async def test_a_second_demo_in_the_same_folder_is_refused_and_a_bridge_that_die
     [
         ((), 2, "needs a terminal"),
         (("--supervisor",), 69, "no demo runs"),
+        (("--as", "ole"), 69, "no demo runs"),
         (("--supervisor", "--dir", "nowhere"), 69, "no demo runs in nowhere"),
         (("--dir", "/dev/null/here"), 1, "/dev/null"),
     ],
