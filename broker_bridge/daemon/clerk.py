@@ -33,6 +33,8 @@ from broker_bridge.daemon.wire import BusError, Outgoing, TooLarge
 log = logging.getLogger(__name__)
 
 FAILURES_ALLOWED = 3
+KIN_MS = 600_000
+"""So long after a merge or a split the log itself is asked; later the read model surely knows what was applied."""
 AT_ONCE = 512
 MOST_MERGES = 1_000
 """Cases that went into one another, one after the other."""
@@ -186,9 +188,12 @@ class Clerk:
 
                 def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
                     state: Conversation = cells[0].state
-                    if cells[1].state.conversation != current or not state.is_open:
-                        raise _NotTogether
+                    if all(stored.id in state.items for stored, _ in said):
+                        # An append whose end was unknown had come through; the case may be merged by now.
+                        return {}, None
                     now_ms = self._now_ms()
+                    if cells[1].state.conversation != current or not state.is_open or _kin(state, now_ms):
+                        raise _NotTogether
                     facts = inbound.follow_ups(state, said, self._policy(), now_ms)
                     if not facts:
                         return {}, None
@@ -393,10 +398,24 @@ class Clerk:
 
     async def _join(self, cells: list[Cell], stored: Stored, item: Said | Unreadable) -> None:
         """Append to a conversation that takes the item; cells are (conversation, handle)."""
+        asked: set[str] = set()
+        left = list(_kin(cells[0].state, self._now_ms()))
+        while left:
+            if (name := left.pop()) in asked:
+                continue
+            # It may have been applied there before the merge, further on in the log than the follower is.
+            kin = self._states.cell(CONV, name)
+            await self._states.reload(kin)
+            if stored.id in kin.state.items:
+                return
+            asked.add(name)
+            left += _kin(kin.state, self._now_ms())
 
         def decision() -> tuple[dict[int, tuple[Entry, str]], None]:
             state: Conversation = cells[0].state
             now_ms = self._now_ms()
+            if stored.id not in state.items and not asked >= set(_kin(state, now_ms)):
+                raise LookupError("another case came to it meanwhile")
             joined = inbound.follow_up(state, stored, item, self._policy(), now_ms)
             if joined is None:
                 return {}, None
@@ -433,3 +452,10 @@ class Clerk:
 
             _, is_done = await self._writer.decide(cells, "", decision)
         return is_done
+
+
+def _kin(state: Conversation, now_ms: int) -> tuple[str, ...]:
+    """Cases whose messages came to this one lately: what was applied there must not be applied here again."""
+    lately_ms = now_ms - KIN_MS
+    found = tuple(name for name, one in state.merged.items() if one.at_ms > lately_ms)
+    return (*found, state.split_from) if state.split_from and state.opened_ms > lately_ms else found
