@@ -131,6 +131,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def needs(self, state: Stands) -> tuple[Skill, ...]:
         """Skills that whoever takes it must have now: the queue's and its own, lowered as far as it was widened."""
+        if not state.skills and not state.widened:
+            # Nearly all of 100,000 that wait: the queue's own tuple.
+            return self.rules(state.queue).needs
         wanted: dict[str, int] = {}
         for one in (*self.rules(state.queue).needs, *state.skills):
             wanted[one.name] = max(one.level, wanted.get(one.name, 0))

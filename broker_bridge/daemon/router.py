@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ROUND_S = 1.0
 PAUSE_S = 0.002
+MOST_PAUSE_S = 0.02
 
 
 class Router:
@@ -106,9 +107,9 @@ class Router:
                     await self._sleep(1.0)
             else:
                 self._handback.forget()
-            # At most half of the time goes into rounds, however many agents and cases there are; but a round that waited for the broker
-            # has done no work, and nobody waits as long again for the next one.
-            took_s = min(self._clock() - began, ROUND_S)
+            # Everybody else gets a turn after each round, however many agents and cases there are; but a round may have waited for the
+            # broker, and nobody shall wait as long again for the next one.
+            took_s = min(self._clock() - began, MOST_PAUSE_S)
             await self._sleep(1.0 if self._offers.is_hindered else max(PAUSE_S, took_s))
 
     async def _let_go(self) -> None:
