@@ -132,7 +132,7 @@ class Tasking(Dialog[Wish | None]):
             self.dismiss(found)
             return
         id, sentence = found
-        self._entry(id).typed.focus()
+        self.set_focus(self._entry(id).typed)
         self._say(sentence)
 
     def _wish(self) -> Wish | tuple[str, str]:

@@ -281,7 +281,7 @@ class Transferring(Listed[Whom | None]):
         place = stops.index(self.focused) if self.focused in stops else 0
         stop = stops[(place + by) % len(stops)]
         self._turn(stop is not stops[0])
-        stop.focus()
+        self.set_focus(stop)  # at once: the next letter is for it
         self.handing.call_after_refresh(self.handing.fit)
 
     def _give(self, *, is_hand_over: bool = False) -> None:

@@ -189,7 +189,7 @@ class WrappingUp(Listed[Ended | None]):
         self._fill()
         for name in self._outcome.fields:
             if not self._form.values.get(name, "").strip():
-                self._entry(f"value-{self._names.index(name)}").typed.focus()
+                self.set_focus(self._entry(f"value-{self._names.index(name)}").typed)
                 return
 
     # Keys.
@@ -223,7 +223,7 @@ class WrappingUp(Listed[Ended | None]):
         if found is not None:
             name = found.field.removeprefix("value:")
             id = "follow" if found.field == FOLLOW else f"value-{self._names.index(name)}"
-            self._entry(id).typed.focus()
+            self.set_focus(self._entry(id).typed)
             self._say(found.sentence)
             return
         self.dismiss(
