@@ -62,7 +62,6 @@ async def test_an_offer_is_declined_with_a_word_times_out_at_another_and_is_take
         await show.why(show.maya, "by you: on the phone", "Ole did not answer", "let it pass")
         show.maya.press("a")
         await show.row("Anna Berg", owner="maya")
-        show.maya.press("1")
         await show.maya.shows("to Anna Berg")
         await show.why(show.maya, "took it", "Anna Berg")
         await write(show.maya, "None with the gold card.")
