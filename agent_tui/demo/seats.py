@@ -19,6 +19,8 @@ SILENT_S = 30.0
 EMPTY_S = SILENT_S + GRACE_S + 30.0
 """Not shortened by any pace: the bridge's clock is not shortened either."""
 DIES_AFTER_S = 75.0
+LEAST_DIES_AFTER_S = 12.0
+"""However fast everybody else lives: a short demo has mails answered too."""
 
 
 class Seat:
@@ -53,7 +55,8 @@ class Seat:
         loop = asyncio.get_running_loop()
         colleague = self._sit()
         self.sat.append(colleague)
-        dies_s = loop.time() + DIES_AFTER_S * self._pace if self._dies and not self.deaths else None
+        lives_s = max(LEAST_DIES_AFTER_S, DIES_AFTER_S * self._pace)
+        dies_s = loop.time() + lives_s if self._dies and not self.deaths else None
         working = asyncio.ensure_future(colleague.run())
         try:
             while not self._place.is_taken(self._agent):
