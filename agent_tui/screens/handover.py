@@ -261,6 +261,9 @@ class Handing(Vertical):
         found = packet_lines.heights(wanted, max(len(FIELDS), self.size.height - fixed), focused)
         for field, rows in zip(fields, found, strict=True):
             self._set(field, rows)
+            if not field.has_focus:
+                # What does not fit goes below: the caret is at the end, but one reads from the beginning.
+                self.call_after_refresh(field.scroll_to, y=0, animate=False, force=True)
         self._set(words, note_rows)
 
     def _set(self, field: Field, rows: int) -> None:
