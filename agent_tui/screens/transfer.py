@@ -7,10 +7,11 @@ a sentence says what choosing them does. Asking first keeps the case here until 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
@@ -57,6 +58,11 @@ class Whom(NamedTuple):
 class Transferring(Listed[Whom | None]):
     """Left whom, right what goes along; under 100 columns the right side is a page by `tab`."""
 
+    # Before the field sees it: what is typed right after it is for the next field.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "step(1)", show=False, priority=True),
+        Binding("shift+tab", "step(-1)", show=False, priority=True),
+    ]
     is_typed = True
     columns = 98
     rows = 25
@@ -261,11 +267,7 @@ class Transferring(Listed[Whom | None]):
         self._give()
 
     async def on_key(self, event: events.Key) -> None:
-        if event.key in ("tab", "shift+tab"):
-            event.stop()
-            event.prevent_default()
-            self._step(1 if event.key == "tab" else -1)
-        elif event.key == "ctrl+b":
+        if event.key == "ctrl+b":
             event.stop()
             self._give(is_hand_over=True)
         elif event.key == "alt+enter" or (event.key == "enter" and isinstance(self.focused, Ways)):
@@ -275,13 +277,13 @@ class Transferring(Listed[Whom | None]):
     def takes_arrows(self) -> bool:
         return super().takes_arrows() and not self._is_on_right()
 
-    def _step(self, by: int) -> None:
+    def action_step(self, by: int) -> None:
         """To the next field; under 100 columns that turns the page."""
         stops = [self.query_one("#find"), *self.handing.stops()]
         place = stops.index(self.focused) if self.focused in stops else 0
         stop = stops[(place + by) % len(stops)]
         self._turn(stop is not stops[0])
-        self.set_focus(stop)  # at once: the next letter is for it
+        self.set_focus(stop)
         self.handing.call_after_refresh(self.handing.fit)
 
     def _give(self, *, is_hand_over: bool = False) -> None:

@@ -62,7 +62,7 @@ class Crew:
         await self.rings(self.windows[agent], name)
         self.windows[agent].press("a")
         await self.row(name, owner=agent)
-        await self.windows[agent].shows(f"to {name}")
+        await self.windows[agent].shows(f"to {name}", "r reply")
 
     async def why(self, window: Terminal, *words: str) -> str:
         """What `w` says of the case in sight, once it says all of `words`; the dialog is left."""

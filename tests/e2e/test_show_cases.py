@@ -122,6 +122,7 @@ async def test_who_writes_while_it_is_closed_is_stored_shown_told_once_and_offer
         await show.rings(show.maya, "Bo Lind")
         show.maya.press("a")
         await show.row("Bo Lind", owner="maya")
+        await show.maya.shows("to Bo Lind", "r reply")
         await write(show.maya, "Now we are open.")
         await until(lambda: bo.heard == [AWAY, "Now we are open."], saying=lambda: bo.heard)
         page = await show.eye.thread(row.conv)
