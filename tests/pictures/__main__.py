@@ -6,6 +6,7 @@ and its colleagues; the agent works a little, and what is on the screens then is
 
 import asyncio
 import tempfile
+import unicodedata
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -22,6 +23,7 @@ from broker_bridge.contract.views import Row
 FOLDER = Path(__file__).parent
 SIZE = (120, 40)
 BOUND_S = 90.0
+PATIENCE_S = 25
 SECONDS = 40
 """How long the agent works before the picture is taken."""
 
@@ -50,8 +52,11 @@ async def work(pilot: Pilot[None], desk: Opening) -> None:
     """Take who rings first (Anna, if this machine is quick), answer, take others, and begin the next answer."""
     end_s = asyncio.get_running_loop().time() + BOUND_S
     while (first := waiting(desk)) is None and asyncio.get_running_loop().time() < end_s:
-        if ringing(desk):
-            await pilot.press("a")
+        rung = ringing(desk)
+        if rung is not None:
+            # Somebody else may have Anna already: after a while whoever rings is taken.
+            is_late = asyncio.get_running_loop().time() > end_s - BOUND_S + PATIENCE_S
+            await pilot.press("a" if is_late or rung.name.startswith("Anna") else "d")
         await pilot.pause(0.5)
     assert first is not None, "nobody rang"
     await pilot.press("r", *letters(STORIES[first.name].advice[0]))
@@ -61,14 +66,32 @@ async def work(pilot: Pilot[None], desk: Opening) -> None:
         rung = ringing(desk)
         if rung is not None and len([row for row in desk.place.state.rows.values() if row.state == "mine"]) < 4:
             await pilot.press("f2")
-    await pilot.press(*letters("Thank you for the receipt. I look at the double charge now and"))
+    is_anna = first.name.startswith("Anna")
+    words = (
+        "Thank you for the receipt. I look at the double charge now and" if is_anna else "Thank you. I look into it and"
+    )
+    await pilot.press(*letters(words))
     await pilot.pause(0.5)
+
+
+async def ask(pilot: Pilot[None]) -> None:
+    """Why the open case is here, and whom it could be given to."""
+    await pilot.press("escape")
+    for key, name in (("w", "why"), ("t", "transfer")):
+        await pilot.press(key)
+        await pilot.pause(3)
+        save(pilot, name)
+        await pilot.press("escape")
+        await pilot.pause(0.5)
 
 
 def letters(text: str) -> list[str]:
     """The keys that write it."""
-    named = {"\n": "enter", " ": "space", ".": "full_stop", ",": "comma", "?": "question_mark"}
-    return [named.get(letter, letter) for letter in text]
+    return ["enter" if letter == "\n" else letter if letter.isalnum() else _named(letter) for letter in text]
+
+
+def _named(letter: str) -> str:
+    return unicodedata.name(letter).lower().replace("-", "_").replace(" ", "_")
 
 
 async def take(place: Place) -> None:
@@ -80,6 +103,7 @@ async def take(place: Place) -> None:
         async with window_of(desk).run_test(size=SIZE) as pilot:
             await work(pilot, desk)
             save(pilot, "workstation")
+            await ask(pilot)
             worked.set()
             await seen.wait()
         desk.close()
@@ -88,7 +112,7 @@ async def take(place: Place) -> None:
         desk = desk_of(place, SUPERVISOR)
         async with window_of(desk, "monitor").run_test(size=SIZE) as pilot:
             await worked.wait()
-            await pilot.press("g", "enter")
+            await pilot.press("home", "enter")
             await pilot.pause(2)
             save(pilot, "monitor")
             seen.set()
