@@ -181,7 +181,8 @@ QUEUED = tuple(
 )
 COLLEAGUES_OWN = (
     _row("c-pauline", "Pauline Roux", "chat", "Three payments this morning are not mine.", number="R3X8", state="other",
-         owner="ole", owner_name="Ole Nilsen", verbs=("note", "transfer", "force_transfer"), queue="complaints", waiting_since_ms=NOW_MS - 4 * MINUTE),
+         owner="ole", owner_name="Ole Nilsen", verbs=("note", "transfer", "force_transfer"), queue="complaints",
+         waiting_since_ms=NOW_MS - 4 * MINUTE),
 )  # fmt: skip
 MINE = (PIET, ANNA, TANAKA, SOREN, *WAITING, *ANSWERED, *SNOOZED)
 ROWS = (*MINE, *QUEUED, *COLLEAGUES_OWN)

@@ -65,7 +65,9 @@ DIRECTORY = DirectoryView(
     handle_time_s=340,
     notices=(
         Alert(id="a3", at_ms=at("14:01"), text="complaints: 68 %, under 80 % for 12 m", severity="late"),
-        Alert(id="a2", at_ms=at("14:01"), text="Bo Lind silent 0:48, 2 chats go back in 0:12", severity="near", agent="bo"),
+        Alert(
+            id="a2", at_ms=at("14:01"), text="Bo Lind silent 0:48, 2 chats go back in 0:12", severity="near", agent="bo"
+        ),
         Alert(id="a1", at_ms=at("13:52"), text="support-mail: 1 mail could not be read, kept"),
     ),
 )

@@ -22,9 +22,9 @@ def ms(words: str) -> int:
 AT_MS = ms("2026-11-22 14:02")
 
 
-def event(text: str, until: str | None = None, **more: str) -> Item:
+def event(text: str, until: str | None = None, channel: str = "") -> Item:
     until_ms = ms(until) if until is not None else None
-    return Item(id="e", seq=1, rev=1, kind="event", at_ms=AT_MS, text=text, until_ms=until_ms, **more)
+    return Item(id="e", seq=1, rev=1, kind="event", at_ms=AT_MS, text=text, until_ms=until_ms, channel=channel)
 
 
 def shown(item: Item, cells: int, *acts: Run) -> list[str]:

@@ -208,9 +208,9 @@ async def test_a_time_that_is_none_asks_nothing(tmp_path: Path) -> None:
         await menu(it)
         await it.press("tab", "s", "o", "enter")
         await until(lambda: "type 14:30 or 30m" in it.text())
-        assert type(it.app.screen) is Presencing
+        assert isinstance(it.app.screen_stack[-1], Presencing)
         await it.press("escape")
-        await until(lambda: it.app.screen == it.screen)
+        await until(lambda: it.app.screen is it.screen)
         assert not [one for one in it.fake.asked if isinstance(one, c.Presence)]
 
 

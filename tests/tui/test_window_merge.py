@@ -155,8 +155,9 @@ async def test_what_went_to_another_case_is_gone_from_the_thread(tmp_path: Path,
         await until(
             lambda: words[:20] in it.text() and it.screen.reading.opened and not it.screen.reading.opened.is_rearranged
         )
-        assert gone.id not in [item.id for item in it.screen.reading.opened.items]
-        assert [item.id for item in it.screen.reading.opened.items] == [*(item.id for item in stays), "m-90"]
+        opened = it.screen.reading.opened
+        assert opened is not None and gone.id not in [item.id for item in opened.items]
+        assert [item.id for item in opened.items] == [*(item.id for item in stays), "m-90"]
 
 
 async def test_a_merged_case_itself_is_taken_out(tmp_path: Path) -> None:
