@@ -140,7 +140,9 @@ hostile = st.text(alphabet="a \x1b[31m\u202e世🙂\n\t[/]", max_size=40)
         channel=hostile,
         text=hostile,
         text_by=hostile,
-        state=st.sampled_from(["ringing", "queued", "mine", "other", "closed", "snoozed", "wrap_up", "merged", "new state"]),
+        state=st.sampled_from(
+            ["ringing", "queued", "mine", "other", "closed", "snoozed", "wrap_up", "merged", "new state"]
+        ),
         unread=st.integers(min_value=0, max_value=1_000),
         due_ms=st.none() | st.integers(min_value=NOW - 10**10, max_value=NOW + 10**10),
         waiting_since_ms=st.none() | st.just(NOW - 5),
