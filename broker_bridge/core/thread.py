@@ -280,7 +280,6 @@ _EVENTS: Mapping[type[f.Fact], Callable[[Any, Named], str]] = {
     f.TaskAdded: _task_added,
     f.TaskDone: _task_done,
     f.TaskReminded: lambda fact, named: "a task is due",
-    f.Merged: lambda fact, named: f"{named.agent(fact.agent)} merged it: it goes on in another case",
     f.MergedFrom: lambda fact, named: f"{named.agent(fact.agent)}: #{fact.number} was merged in",
     f.Unmerged: lambda fact, named: f"{named.agent(fact.agent)} undid the merge",
     f.SplitOff: lambda fact, named: f"{named.agent(fact.agent)} split: later messages go on in #{fact.number}",
@@ -310,7 +309,9 @@ def made(fact: f.Fact, entry: Entry, seq: int, place: int, named: Named) -> Item
         if note is not None:
             return note
     text = _words_of_event(fact, named)
-    if not text:
+    came_along = isinstance(fact, f.TaskAdded) and any(isinstance(one, f.MergedFrom) for one in entry.facts)
+    if not text or came_along:
+        # A task that came with a merge was told where it was added, and that line came along too.
         return None
     item = _event(entry, seq, place, text, getattr(fact, "agent", "") or "", named)
     until_ms = getattr(fact, "until_ms", None) if isinstance(fact, f.Snoozed) else getattr(fact, "due_ms", None)

@@ -162,7 +162,6 @@ def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
         (f.TaskDone(task="t", agent="maya", words=TEXT), "Maya: task done: psst"),
         (f.TaskDone(task="t", agent="maya", is_dropped=True), "Maya: task dropped"),
         (f.TaskReminded(task="t", due_ms=9), "a task is due"),
-        (f.Merged(into="case-2", agent="maya"), "Maya merged it: it goes on in another case"),
         (f.MergedFrom(conversation="case-2", agent="maya", number="K7Q2M"), "Maya: #K7Q2M was merged in"),
         (f.Unmerged(conversation="case-2", agent="maya"), "Maya undid the merge"),
         (
@@ -209,6 +208,8 @@ def test_an_event_with_a_time_carries_it() -> None:
 
 
 SILENT = [
+    # Told by the case that it goes on in.
+    f.Merged(into="case-2", agent="maya"),
     f.Opened(customer="c", handle="h", channel="support", channel_kind="email", queue="orders"),
     f.Queued(queue="orders"),
     f.Offered(agent="maya", until_ms=0),
@@ -260,7 +261,6 @@ def test_every_fact_of_a_conversation_is_shown_told_or_silent_on_purpose() -> No
         f.TaskAdded,
         f.TaskDone,
         f.TaskReminded,
-        f.Merged,
         f.MergedFrom,
         f.Unmerged,
         f.SplitOff,
