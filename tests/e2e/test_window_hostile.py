@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import views as v
+from broker_bridge.contract.words import Packet
 from tests.e2e import hostile
 from tests.e2e.house import OURS, House
 from tests.e2e.terminal import Terminal
@@ -20,7 +21,7 @@ from tests.until import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SURFACES = "ntsfqaodprwxv"
-"""name, text, subject, file, quote, address, note, draft, page, raw header, away reason, transfer note, visitor's name"""
+"""name, text, subject, file, quote, address, note, draft, page, raw header, packet, transfer note, visitor's name"""
 
 Words = Callable[[str, int], str]
 """What stands on a surface: its letter and a payload's number to words."""
@@ -83,13 +84,18 @@ async def _come(house: House, words: Words, text: str, numbers: list[int], tag: 
                 c.Draft(conversation=row.conv, text=words("d", numbers[0]), mode="reply", at_ms=1_900_000_000_000)
             )
             await ole.get(c.Hello(device="test"), v.Welcome)
-            await ole.ask(c.Presence(state="away", reason=words("w", numbers[0])[:60]))
             last = words("n", numbers[-1])[:5]
             other = await house.sees(maya, lambda row: row.channel == "mail" and row.name[:5] == last)
             await maya.accept(other.conv)
             asks = await house.sees(maya, lambda row: row.channel == "fake" and row.name[:5] == last)
             await maya.accept(asks.conv)
-            given = c.Transfer(id=maya.new_id(), conversation=other.conv, to_agent="ole", note=words("x", numbers[0]))
+            given = c.Transfer(
+                id=maya.new_id(),
+                conversation=other.conv,
+                to_agent="ole",
+                note=words("x", numbers[0]),
+                packet=Packet(problem=words("w", numbers[0]), promised=words("w", numbers[-1])),
+            )
             await maya.get(given, c.Done)
 
 
@@ -111,12 +117,12 @@ async def _rests(window: Terminal, looks: int = 10) -> None:
         last = (len(window.raw), calm_for + 1 if size == len(window.raw) else 0)
         return last[1] >= looks
 
-    await until(is_still, bound_s=15.0, saying=lambda: f"the window paints without end\n{window.text}")
+    await until(is_still, bound_s=40.0, saying=lambda: f"the window paints without end\n{window.text}")
 
 
 async def _walk(window: Terminal, rows: int) -> None:
     """Every pane, view and dialog, for the first rows of all conversations."""
-    await _press(window, "1", "2", "3", "w")
+    await _press(window, "1", "2", "3", "w", "pagedown", "escape", "4", "escape", "m", "escape", "z", "escape")
     for row in range(rows):
         await _press(window, "g", *["down"] * row, "enter", "G", "g", ">", "o", "pagedown", "escape")
         await _press(window, "i", "pagedown", "escape", "tab", "tab", "tab", "escape")
