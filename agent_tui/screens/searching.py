@@ -23,6 +23,8 @@ from broker_bridge.contract.commands import Refusal, Search
 from broker_bridge.contract.views import Row, RowPage
 
 PAUSE_S = 0.15
+AGAIN_S = 1.0
+NO_ANSWER = "The bridge has not answered yet. It is asked again."
 
 
 class Found(NamedTuple):
@@ -95,6 +97,10 @@ class Searching(Listed[Found | None]):
             self._rows, self._total, self._said = answer.rows, answer.total, ""
         elif isinstance(answer, Refusal):
             self._said = answer.sentence
+        elif self.place.is_up:
+            # Without an answer nothing is known: "nothing found" would be a guess.
+            self._said = NO_ANSWER
+            self._pause = self.set_timer(AGAIN_S, lambda: begin(self, self._search))
         self._fill()
 
     def _fill(self, *, is_typed: bool = False) -> None:

@@ -38,7 +38,7 @@ def _kept(found: run.Summary) -> None:
 
 
 def test_every_promise_is_kept_in_random_histories() -> None:
-    _kept(run.run(0, 1_000, seconds=15.0))
+    _kept(run.run(0, 1_000, seconds=10.0))
 
 
 @pytest.mark.faults

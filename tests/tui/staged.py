@@ -143,6 +143,13 @@ async def pressed(app: OneWindow, *keys: str) -> None:
         await _settled(app)
 
 
+async def typed(app: OneWindow, words: str) -> None:
+    """Letters into the field that has the focus, as quick hands do."""
+    for letter in words:
+        app.post_message(events.Key("space" if letter == " " else letter, letter))
+    await _settled(app)
+
+
 def after(*keys: str) -> Play:
     """The workstation, then some keys."""
 
@@ -195,8 +202,12 @@ async def wrap_up(app: OneWindow) -> None:
     await _settled(app)
     app.place.now_ms = lambda: scenes.NOW_MS
     app.tick()
-    await pressed(app, "2", *"35.00", "space", *"kr", "tab", *"abroad", "space", *"gold", "space", "tab", "tab")
-    await pressed(app, *("space" if letter == " " else letter for letter in "Waived once more"))
+    await pressed(app, "2")
+    await typed(app, "35.00 kr")
+    await pressed(app, "tab")
+    await typed(app, "abroad gold ")
+    await pressed(app, "tab", "tab")
+    await typed(app, "Waived once more")
     app.screen.set_focus(app.screen.query_one("#choices"))
     await _settled(app)
 
