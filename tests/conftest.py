@@ -81,3 +81,12 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip("no corpus of real inputs here: set ONEWINDOW_CORPUS to its folder")
     return CORPUS
+
+
+LONGEST = ("test_window_pictures", "test_show_", "test_window_hostile", "test_simulation", "test_crash_", "test_demo")
+"""Files of minutes: begun first, so that at the end no core waits for the last of them alone (a file stays on one worker)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; otherwise in their order."""
+    items.sort(key=lambda item: not item.path.name.startswith(LONGEST))
