@@ -25,10 +25,10 @@ class Ring(keyring.backend.KeyringBackend):
         return VALUE if (service, username) == ("onewindow", "mail") else None
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
+        raise keyring.errors.PasswordSetError("read only")
 
     def delete_password(self, service: str, username: str) -> None:
-        raise NotImplementedError
+        raise keyring.errors.PasswordDeleteError("read only")
 
 
 @pytest.fixture(autouse=True)
