@@ -21,7 +21,7 @@ MAX_TEXT = 60_000
 """Characters of one reply or note."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="verb"):
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="verb", gc=False):
     """Anything a desk asks."""
 
     min: int = 0
@@ -390,7 +390,7 @@ Wish = (
 AnyRequest = Question | Wish
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refused"):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refused", gc=False):
     """No, and what to do: a value, not an exception."""
 
     code: str
@@ -402,7 +402,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """The same request may be sent again by the machine."""
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="done", gc=False):
     """It is stored: LOG has it on disk."""
 
     upto: int

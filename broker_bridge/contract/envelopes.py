@@ -12,7 +12,7 @@ from broker_bridge.contract.ids import HandleId, MessageId
 from broker_bridge.contract.words import Address, Private, Words
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="said"):
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="said", gc=False):
     """A customer's message."""
 
     sender: Address
@@ -33,7 +33,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="s
     """No machine may answer although a person seems to have written: a no-reply address, a loop mark, a header that says so."""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="receipt"):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="receipt", gc=False):
     """News about a message that we sent."""
 
     sender: Address
@@ -49,7 +49,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     raw: str = ""
 
 
-class Unreadable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unreadable"):
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unreadable", gc=False):
     """Something arrived that could not be read. It becomes a visible row with its raw source."""
 
     sender: Address
@@ -66,7 +66,7 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 Item = Said | Receipt | Unreadable
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One inbound item before it is sealed: what intake takes from a channel."""
 
     native: str
@@ -77,7 +77,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     item: Item
 
 
-class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message of IN."""
 
     v: int = 1

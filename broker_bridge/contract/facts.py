@@ -22,7 +22,7 @@ from broker_bridge.contract.policy import DeskRules, Hours, QueueRules, Skill, W
 from broker_bridge.contract.words import Private
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", gc=False):
     """Something that happened to one aggregate."""
 
 
@@ -602,7 +602,7 @@ class Counted(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="counted"
     up_to_seq: int
 
 
-class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+class Unknown(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact of a later version: kept, never folded."""
 
     kind: str
@@ -663,7 +663,7 @@ PolicyFact = QueueDefined | QueueRemoved | DeskRuled
 AnyFact = ConversationFact | HandleFact | CustomerFact | AgentFact | PresenceSet | Given | PolicyFact | Counted
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message of LOG: the facts of one decision on one aggregate."""
 
     v: int = 1

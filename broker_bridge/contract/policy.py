@@ -17,7 +17,7 @@ OTHER_COST = 20
 MINUTES_A_DAY = 1440
 
 
-class Skill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Skill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Held by an agent, or needed by a conversation (then `level` is the least)."""
 
     name: str
@@ -25,7 +25,7 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """1 to 5."""
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Open every week on one day."""
 
     day: int
@@ -36,7 +36,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """1 to 1440, after `from_min`: past midnight is a second span of the next day."""
 
 
-class Closure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Closure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Closed once although the week says open: a holiday, a company meeting."""
 
     title: str
@@ -45,7 +45,7 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Exclusive."""
 
 
-class Hours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Hours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """When a queue works. No span at all = never open."""
 
     zone: str
@@ -55,7 +55,7 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """In order; may overlap."""
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is promised to whom waits. Seconds count as working time if the queue has hours."""
 
     priority: int = 0
@@ -65,7 +65,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolution_s: int | None = None
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What happens to a conversation that waits too long in a queue. Exactly one of the three."""
 
     after_s: int
@@ -78,7 +78,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A word to the supervisors."""
 
 
-class Disposition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Disposition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a case ended as."""
 
     name: str
@@ -86,7 +86,7 @@ class Disposition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Asked for, and must not stay empty."""
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one conversation of a channel kind takes of an agent."""
 
     channel_kind: str
@@ -104,7 +104,7 @@ DEFAULT_COSTS = {
 }
 
 
-class QueueRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class QueueRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of waiting conversations."""
 
     title: str = ""
@@ -157,7 +157,7 @@ class QueueRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return general
 
 
-class DeskRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeskRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What holds for the whole house."""
 
     costs: tuple[Cost, ...] = ()
@@ -176,7 +176,7 @@ class DeskRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return DEFAULT_COSTS.get(channel_kind) or Cost(channel_kind=channel_kind, units=OTHER_COST)
 
 
-class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One agent to the router: what LOG says of them."""
 
     agent: AgentId
@@ -189,7 +189,7 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When they work: outside it they are given nothing, though their terminal be open. None = whenever they are ready."""
 
 
-class Considered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Considered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One agent in a routing decision."""
 
     agent: AgentId
@@ -209,7 +209,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """They could have been chosen."""
 
 
-class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Why(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The inputs of one routing decision."""
 
     policy: int = 0

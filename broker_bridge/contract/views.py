@@ -14,7 +14,7 @@ from broker_bridge.contract.policy import Disposition, Skill
 from broker_bridge.contract.words import Address, Packet
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One conversation in the inbox."""
 
     conv: ConversationId
@@ -85,7 +85,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_ms: int = 0
 
 
-class FileLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FileLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     digest: str
     name: str
     media_type: str
@@ -93,7 +93,7 @@ class FileLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_inline: bool = False
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing in a thread."""
 
     id: MessageId
@@ -139,7 +139,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     has_raw: bool = False
 
 
-class Reach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Reach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One way to answer this customer, with the rules of its channel."""
 
     channel: str
@@ -159,13 +159,13 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_reply_to: MessageId | None = None
 
 
-class DraftView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DraftView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     text: str
     mode: str = "reply"
     at_ms: int = 0
 
 
-class ThreadPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="thread"):
+class ThreadPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="thread", gc=False):
     row: Row
     items: tuple[Item, ...] = ()
     """Oldest first."""
@@ -182,7 +182,7 @@ class ThreadPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """Used when wrap-up time is up, or nobody chooses."""
 
 
-class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     word: str
     address: str
     is_proved: bool = False
@@ -190,7 +190,7 @@ class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it is a guess, if it is."""
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     conv: ConversationId
     number: str
     text: str
@@ -199,7 +199,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     word: str = ""
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of the timeline."""
 
     at_ms: int
@@ -210,7 +210,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conv: ConversationId = ""
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="profile"):
+class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="profile", gc=False):
     customer: CustomerId
     rev: int
     name: str
@@ -228,7 +228,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     upto: int = 0
 
 
-class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     agent: AgentId
     name: str
     role: str = "agent"
@@ -257,7 +257,7 @@ class Colleague(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_ms: int | None = None
 
 
-class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     queue: QueueId
     name: str
     waiting: int = 0
@@ -275,7 +275,7 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     needs: tuple[Skill, ...] = ()
 
 
-class SkillView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SkillView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A skill as the target of a transfer."""
 
     name: str
@@ -288,7 +288,7 @@ class SkillView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     capacity: int = 0
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something for the supervisors, newest first."""
 
     id: str
@@ -300,7 +300,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent: AgentId = ""
 
 
-class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="directory"):
+class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="directory", gc=False):
     agents: tuple[Colleague, ...] = ()
     queues: tuple[QueueView, ...] = ()
     handled: int = 0
@@ -314,7 +314,7 @@ class DirectoryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     upto: int = 0
 
 
-class Me(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Me(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     agent: AgentId
     name: str
     role: str = "agent"
@@ -338,7 +338,7 @@ class Me(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """(channel word, conversations owned, places)."""
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     mine: int = 0
     queue: int = 0
     all: int = 0
@@ -346,7 +346,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service_level: float | None = None
 
 
-class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
+class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="welcome", gc=False):
     version: int
     epoch: str
     """Names this feed; messages of another epoch are not applied."""
@@ -361,19 +361,19 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """Of being away."""
 
 
-class RowPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rows"):
+class RowPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rows", gc=False):
     rows: tuple[Row, ...]
     total: int
     upto: int
 
 
-class Text(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
+class Text(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="text", gc=False):
     text: str
     parts: int
     upto: int = 0
 
 
-class Bytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="bytes"):
+class Bytes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="bytes", gc=False):
     data: bytes
     parts: int
     name: str = ""
@@ -387,7 +387,7 @@ class Refused(Refusal, frozen=True, kw_only=True, omit_defaults=True, tag="stopp
     items: tuple[Item, ...] = ()
 
 
-class TaskView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaskView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A follow-up task or a call-back."""
 
     task: TaskId
@@ -414,13 +414,13 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Assignee, maker, owner of the case or a supervisor."""
 
 
-class TaskPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tasks"):
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="tasks", gc=False):
     tasks: tuple[TaskView, ...]
     total: int = 0
     upto: int = 0
 
 
-class HandoverView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="handover"):
+class HandoverView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="handover", gc=False):
     """A packet as the log suggests it, to be read over and corrected."""
 
     packet: Packet
@@ -432,7 +432,7 @@ class HandoverView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     upto: int = 0
 
 
-class WhyLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WhyLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One step on the way to where the conversation is."""
 
     at_ms: int
@@ -445,7 +445,7 @@ class WhyLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`ok`, `near`, `late` or empty."""
 
 
-class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One agent in the decision."""
 
     agent: AgentId
@@ -461,7 +461,7 @@ class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_chosen: bool = False
 
 
-class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="why"):
+class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="why", gc=False):
     sentence: str
     """`Of the three who are free and fit, you talked with her last.`"""
     lines: tuple[WhyLine, ...] = ()
@@ -492,7 +492,7 @@ Answer = (
 )
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something that this agent should know now: told once."""
 
     kind: str
@@ -501,7 +501,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conv: ConversationId = ""
 
 
-class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message of `cc.view.<agent>.desk`."""
 
     epoch: str
@@ -522,7 +522,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notices: tuple[Notice, ...] = ()
 
 
-class ThreadFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ThreadFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message of `cc.view.<agent>.thread.<conv>`: changed items in full."""
 
     epoch: str
@@ -535,7 +535,7 @@ class ThreadFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reach: tuple[Reach, ...] = ()
 
 
-class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Beat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One message a second of `cc.view.<agent>.beat`."""
 
     epoch: str

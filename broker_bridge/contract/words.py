@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One place where somebody is reached."""
 
     address: str
@@ -19,7 +19,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the sender calls themselves: shown, never trusted."""
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An attachment, kept once in the object store under its digest."""
 
     digest: str
@@ -32,7 +32,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It stood in the text (a picture in HTML), not beside it."""
 
 
-class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What goes along when a case is handed over, so that the customer says nothing twice."""
 
     problem: str = ""
@@ -44,7 +44,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Questions without an answer."""
 
 
-class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="words"):
+class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="words", gc=False):
     """All that is private in one fact; each fact uses the fields that it needs."""
 
     text: str = ""
@@ -75,7 +75,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     is_erased: bool = False
 
 
-class Sealed(msgspec.Struct, frozen=True, kw_only=True, tag="sealed"):
+class Sealed(msgspec.Struct, frozen=True, kw_only=True, tag="sealed", gc=False):
     """A `Words` under a data key: AES-256-GCM over its JSON."""
 
     key: str

@@ -12,7 +12,7 @@ from broker_bridge.contract.words import opened
 FIELDS = ("name", "speaks", "about", "tier", "responsible")
 
 
-class Owned(msgspec.Struct, frozen=True, kw_only=True):
+class Owned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An address of this person."""
 
     handle: HandleId

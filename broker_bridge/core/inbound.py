@@ -29,14 +29,14 @@ AWAY_AGAIN_MS = 4 * 3_600_000
 """One address is told that nobody is here once while it is closed, and never twice within four hours."""
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The configured channel an item came by."""
 
     queue: QueueId
     reply_within_s: int | None
 
 
-class Joined(msgspec.Struct, frozen=True, kw_only=True):
+class Joined(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Facts by aggregate; all of them are one batch."""
 
     conversation: ConversationId

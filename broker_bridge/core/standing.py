@@ -13,7 +13,7 @@ from broker_bridge.core import timers
 from broker_bridge.core.state import Consult, Conversation, Offer, Snooze, WrapUp
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """As of `seq`."""
 
     id: ConversationId

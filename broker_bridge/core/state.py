@@ -28,7 +28,7 @@ REPLIES = ("first", "next")
 RESOLUTION = "resolution"
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     agent: AgentId
     until_ms: int
     reason: str = ""
@@ -49,7 +49,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return agent == self.agent or agent in self.also
 
 
-class Consult(msgspec.Struct, frozen=True, kw_only=True):
+class Consult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A talk between the owner and a colleague who may take over."""
 
     agent: AgentId
@@ -57,7 +57,7 @@ class Consult(msgspec.Struct, frozen=True, kw_only=True):
     units: int = 0
 
 
-class WrapUp(msgspec.Struct, frozen=True, kw_only=True):
+class WrapUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """After-call work that is not done."""
 
     agent: AgentId
@@ -72,13 +72,13 @@ class WrapUp(msgspec.Struct, frozen=True, kw_only=True):
         return self.mode in ("mandatory", "timed")
 
 
-class Snooze(msgspec.Struct, frozen=True, kw_only=True):
+class Snooze(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     agent: AgentId
     until_ms: int | None
     since_ms: int
 
 
-class Promise(msgspec.Struct, frozen=True, kw_only=True):
+class Promise(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One target of the service level."""
 
     due_ms: int | None
@@ -91,7 +91,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     is_warned: bool = False
 
 
-class MergedCase(msgspec.Struct, frozen=True, kw_only=True):
+class MergedCase(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A case that goes on in this one."""
 
     number: str
@@ -100,7 +100,7 @@ class MergedCase(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
+class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something to be done; the open ones are kept here, the done ones by the read model."""
 
     by: AgentId
@@ -114,7 +114,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     is_reminded: bool = False
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
+class Way(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One way the customer has reached us in this case."""
 
     channel: str

@@ -20,7 +20,7 @@ from broker_bridge.core.state import CLOSED, MERGED, Conversation
 Kind = Literal["wrap_up", "snooze", "task", "warning"]
 
 
-class Timer(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Timer(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     """The first thing that time will do to a case."""
 
     due_ms: int
