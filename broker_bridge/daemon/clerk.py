@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,13 +21,13 @@ from broker_bridge.contract.envelopes import Receipt, Said, Stored, Unreadable
 from broker_bridge.contract.facts import Entry
 from broker_bridge.core import inbound, joins
 from broker_bridge.core.definitions import Policy
-from broker_bridge.core.handle import Handle
 from broker_bridge.core.state import MERGED, Conversation
 from broker_bridge.daemon import crash
+from broker_bridge.daemon.beginnings import Beginnings
 from broker_bridge.daemon.logwriter import TRIES, Appends, Blocked, LogWriter, Overloaded
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
-from broker_bridge.daemon.states import CONV, CUST, HAND, Cell, States
+from broker_bridge.daemon.states import CONV, HAND, Cell, States
 from broker_bridge.daemon.wire import BusError, Outgoing, TooLarge
 
 log = logging.getLogger(__name__)
@@ -106,25 +106,19 @@ class Clerk:
         states: States,
         sealer: Sealer,
         model: ReadModel,
-        sources: Mapping[str, inbound.Source],
-        fallback: inbound.Source,
-        new_id: Callable[[], str],
+        beginnings: Beginnings,
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
         policy: Callable[[], Policy] = Policy,
         ours: frozenset[str] = frozenset(),
     ) -> None:
-        """`ours`: the site's own addresses, lower case. `sources`: by channel name; `fallback`: for items of a
-        channel that is no longer set up.
-        """
+        """`ours`: the site's own addresses, lower case."""
         self._bus = bus
         self._writer = writer
         self._states = states
         self._sealer = sealer
         self._model = model
-        self._sources = sources
-        self._fallback = fallback
-        self._new_id = new_id
+        self._beginnings = beginnings
         self._now_ms = now_ms
         self._sleep = sleep
         self._policy = policy
@@ -394,7 +388,7 @@ class Clerk:
                 if inbound.takes(cells[0].state, self._now_ms()):
                     await self._join(cells, stored, item)
                     return True
-        return await self._begin(stored, item, suggestion, current)
+        return await self._beginnings.begin(stored, item, suggestion, current)
 
     async def _join(self, cells: list[Cell], stored: Stored, item: Said | Unreadable) -> None:
         """Append to a conversation that takes the item; cells are (conversation, handle)."""
@@ -425,33 +419,6 @@ class Clerk:
             return entries, None
 
         await self._writer.decide(cells, "", decision)
-
-    async def _begin(
-        self, stored: Stored, item: Said | Unreadable, suggestion: tuple[str, str] | None, current: str
-    ) -> bool:
-        """A new conversation for the handle, all in one batch; False: the handle no longer points to `current`."""
-        conversation, new_customer = self._new_id(), self._new_id()
-        customer = self._states.cell(HAND, stored.handle).state.customer or new_customer
-        async with self._writer.hold((HAND, stored.handle), (CONV, conversation), (CUST, customer)) as cells:
-
-            def decision() -> tuple[dict[int, tuple[Entry, str]], bool]:
-                hand: Handle = cells[0].state
-                if hand.conversation != current or (hand.customer or new_customer) != customer:
-                    return {}, False
-                source = self._sources.get(stored.channel, self._fallback)
-                now_ms = self._now_ms()
-                joined = inbound.first_contact(
-                    hand, stored, item, source, conversation, new_customer, suggestion, self._policy(), now_ms
-                )
-                facts = (joined.handle, joined.conv, joined.customer)
-                return {
-                    place: (Entry(at_ms=now_ms, by="clerk", facts=of_one), customer)
-                    for place, of_one in enumerate(facts)
-                    if of_one
-                }, True
-
-            _, is_done = await self._writer.decide(cells, "", decision)
-        return is_done
 
 
 def _kin(state: Conversation, now_ms: int) -> tuple[str, ...]:

@@ -79,7 +79,10 @@ class Floor:
         """The follower's listener."""
         for one in news:
             if one.kind == CONV:
-                self.saw(one.cell.state)
+                known = self._known.get(one.name)
+                # What this bridge wrote itself was taken in when it was written.
+                if known is None or known.seq != one.cell.state.seq:
+                    self.saw(one.cell.state)
             elif one.kind == LOAD:
                 self.gave(one.name, one.seq)
             elif one.kind == AGENT:

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 GROUP = 900
 GROUP_BYTES = 3 * 1024 * 1024
 TRIES = 12
+TURNS_TO_GATHER = 3
+"""Of the event loop, from a lock that is given back to the next decision in the queue: no time, only order."""
 UNKNOWN_FOR_S = 15.0
 
 T = TypeVar("T")
@@ -215,6 +217,9 @@ class LogWriter:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                # Whoever goes on because the last group is written gets a turn first: else the first of them is a group of one.
+                for _ in range(TURNS_TO_GATHER):
+                    await asyncio.sleep(0)
                 while self._waiting:
                     await self._write_group(self._next_group())
         finally:

@@ -23,6 +23,7 @@ from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.alerts import Alerts
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
+from broker_bridge.daemon.beginnings import Beginnings
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.desk import Desk
 from broker_bridge.daemon.dispatch import Dispatch, Route
@@ -46,6 +47,7 @@ from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.service import Service
 from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.signals import Signals
+from broker_bridge.daemon.spares import Spares
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, States
 from broker_bridge.daemon.timekeeper import Timekeeper
@@ -199,22 +201,33 @@ class Parts:
 
     def _make_workers(self) -> None:
         out, terms, lines = self.outside, self.terms, self.lines
-        first_queue = next(iter(terms.rules), "inbox")
+        self.router = self._make_router()
+        self.spares = Spares(out.sealer, self.new_id, out.sleep)
+        beginnings = Beginnings(
+            writer=self.writer,
+            states=self.states,
+            spares=self.spares,
+            offers=self.offers,
+            floor=self.floor,
+            pen=self.pen,
+            sources=lines.sources,
+            fallback=Source(queue=next(iter(terms.rules), "inbox"), reply_within_s=None),
+            policy=lambda: self.rulebook.policy,
+            new_id=self.new_id,
+            now_ms=out.now_ms,
+        )
         self.clerk = Clerk(
             bus=self.bus,
             writer=self.writer,
             states=self.states,
             sealer=out.sealer,
             model=self.model,
-            sources=lines.sources,
-            fallback=Source(queue=first_queue, reply_within_s=None),
-            new_id=self.new_id,
+            beginnings=beginnings,
             now_ms=out.now_ms,
             sleep=out.sleep,
             policy=lambda: self.rulebook.policy,
             ours=frozenset(one.lower() for route in lines.routes.values() for one in _own_addresses(route)),
         )
-        self.router = self._make_router()
         self.dispatch = Dispatch(
             routes=lines.routes,
             writer=self.writer,
@@ -302,6 +315,7 @@ class Parts:
         return (
             Member(name="log writer", run=self.writer.run),
             Member(name="intake", run=self.intake.run),
+            Member(name="spares", run=self.spares.run),
             Member(name="follower", run=lambda: self.follower.run(self._reader)),
             Member(name="staff", load=self.staff.load, noticed=self.staff.noticed),
             Member(name="rulebook", load=self.rulebook.load, noticed=self.rulebook.noticed),

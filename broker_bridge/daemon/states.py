@@ -103,6 +103,12 @@ class States:
             self._drop_some()
         return cell
 
+    def begin(self, kind: str, name: str) -> None:
+        """An aggregate whose id was made just now: nobody has written it, and the read model need not be asked."""
+        key = (kind, name)
+        if key not in self._cells:
+            self._cells[key] = Cell(kind, name, KINDS[kind].begin(name))
+
     def _drop_some(self) -> None:
         """Forget old ones that nobody holds and that the read model has."""
         position = self._model.position

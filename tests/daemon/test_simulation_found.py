@@ -12,10 +12,8 @@ from broker_bridge.contract.envelopes import Said
 from broker_bridge.contract.envelopes import Stored as EnvelopeStored
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import Address, Words
-from broker_bridge.core.inbound import Source
 from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
-from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.states import CONV, HAND
 from broker_bridge.daemon.wire import Outgoing, Stored
 from tests.daemon.small_house import NOW_MS, Log, Small
@@ -93,18 +91,6 @@ async def test_a_handle_that_is_ahead_of_the_follower_leads_to_its_conversation(
     small = Small()
     small.log.put("hand", "h", f.Bound(customer="c", channel_kind="email"), f.Began(conversation="case"))
     small.case("case")
-    clerk = Clerk(
-        bus=small.log,
-        writer=small.writer,
-        states=small.states,
-        sealer=small.sealer,
-        model=small.model,
-        sources={},
-        fallback=Source(queue="orders", reply_within_s=None),
-        new_id=lambda: "another",
-        now_ms=small.now,
-        sleep=asyncio.sleep,
-    )
     await small.states.reload(small.states.cell(HAND, "h"))
     said = Said(sender=Address(address="anna@example.se"), words=Words(text="hello again"))
     sealed = await small.sealer.seal(Words(text=codec.encode(said).decode()), "day")
@@ -112,10 +98,10 @@ async def test_a_handle_that_is_ahead_of_the_follower_leads_to_its_conversation(
         id="item-2", native="2", kind="email", channel="support", handle="h", received_ms=NOW_MS, sealed=sealed
     )
     writing = asyncio.create_task(small.writer.run())
-    await clerk.apply(stored)
+    await small.parts.clerk.apply(stored)
     writing.cancel()
     assert small.log.items[-1].subject == "cc.log.conv.case"
-    assert not [item for item in small.log.items if "another" in item.subject]
+    assert {item.subject for item in small.log.items if ".conv." in item.subject} == {"cc.log.conv.case"}
 
 
 async def test_a_leader_no_more_offers_nothing_that_it_had_begun_to() -> None:
