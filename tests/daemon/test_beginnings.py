@@ -1,4 +1,4 @@
-"""A first contact is offered in the batch that begins it, if nobody stands before it; else it is written all the same and waits its turn."""
+"""A first contact is offered in the batch that begins it, if nobody stands before it; else it is written and waits its turn."""
 
 from __future__ import annotations
 
