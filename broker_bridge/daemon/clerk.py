@@ -107,18 +107,20 @@ class Clerk:
         sealer: Sealer,
         model: ReadModel,
         beginnings: Beginnings,
+        read_all_written: Callable[[], Awaitable[None]],
         now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
         policy: Callable[[], Policy] = Policy,
         ours: frozenset[str] = frozenset(),
     ) -> None:
-        """`ours`: the site's own addresses, lower case."""
+        """`ours`: the site's own addresses, lower case. `read_all_written`: until the read model knows all that LOG holds."""
         self._bus = bus
         self._writer = writer
         self._states = states
         self._sealer = sealer
         self._model = model
         self._beginnings = beginnings
+        self._read_all_written = read_all_written
         self._now_ms = now_ms
         self._sleep = sleep
         self._policy = policy
@@ -304,6 +306,12 @@ class Clerk:
 
     async def _apply_receipt(self, stored: Stored, item: Receipt) -> None:
         conversation = self._conversation_of(item)
+        if not conversation:
+            # A provider may be quicker than the follower: only who has read everything can say that it is nobody's.
+            await self._read_all_written()
+            conversation = self._conversation_of(item)
+        if not conversation:
+            raise Poisoned("a receipt for a message that this site did not send")
         async with self._writer.hold((CONV, conversation)) as cells:
             state: Conversation = cells[0].state
 
@@ -322,9 +330,7 @@ class Clerk:
         found = self._model.hinted("message", item.message) if item.message else []
         if not found and item.provider_id:
             found = self._model.hinted("provider", item.provider_id)
-        if not found:
-            raise Poisoned("a receipt for a message that this site did not send")
-        return found[0][0]
+        return found[0][0] if found else ""
 
     def _referenced(self, item: Said | Unreadable) -> list[str]:
         """Conversations that the item's references name, most telling first; hints, to be confirmed."""

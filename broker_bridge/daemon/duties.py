@@ -106,10 +106,11 @@ class Duties:
 
     async def _work_lane(self, pull: Pull) -> None:
         """Take a partition, once all that its last holder wrote has been read: an old state knows less of what was applied."""
-        await self._read_all_written()
+        await self.read_all_written()
         await self._clerk.take(pull)
 
-    async def _read_all_written(self) -> None:
+    async def read_all_written(self) -> None:
+        """Until the read model knows everything that stands in LOG now, however long that takes."""
         while True:
             try:
                 # Not the stream's own last sequence: the newest message may have been deleted, and nobody could reach it.
@@ -142,7 +143,7 @@ class Duties:
 
     async def _lead(self) -> None:
         """Route, once all that the last leader offered has been read: an old picture of loads would offer too much."""
-        await self._read_all_written()
+        await self.read_all_written()
         self._router.is_leader = True
         self._dispatch.look_at_gone()
 

@@ -223,6 +223,7 @@ class Parts:
             sealer=out.sealer,
             model=self.model,
             beginnings=beginnings,
+            read_all_written=lambda: self.duties.read_all_written(),
             now_ms=out.now_ms,
             sleep=out.sleep,
             policy=lambda: self.rulebook.policy,

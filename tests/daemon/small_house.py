@@ -154,6 +154,9 @@ class Connection:
     ) -> list[tuple[int, bytes, dict[str, str]]]:
         return await self._log.subject_messages(stream, subject, start_seq=start_seq)
 
+    async def last_for(self, subject: str, stream: str) -> tuple[int, bytes] | None:
+        return (self._log.items[-1].seq, self._log.items[-1].body) if self._log.items else None
+
     async def put_object(self, bucket: str, name: str, data: bytes, *, is_sealed: bool = False) -> None: ...
 
     async def get_object(self, bucket: str, name: str, *, is_sealed: bool = False) -> bytes | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from broker_bridge.contract import codec
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.envelopes import Said
+from broker_bridge.contract.envelopes import Receipt, Said
 from broker_bridge.contract.envelopes import Stored as EnvelopeStored
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.words import Address, Words
@@ -102,6 +102,35 @@ async def test_a_handle_that_is_ahead_of_the_follower_leads_to_its_conversation(
     writing.cancel()
     assert small.log.items[-1].subject == "cc.log.conv.case"
     assert {item.subject for item in small.log.items if ".conv." in item.subject} == {"cc.log.conv.case"}
+
+
+async def test_a_receipt_that_is_quicker_than_the_follower_finds_its_message() -> None:
+    """Seed 50074: it was quarantined as nobody's, because the reply stood in LOG and not yet in this bridge's read model."""
+    small = Small()
+    small.case("case")
+    await small.catch_up()
+    replied = f.Replied(message="ours", agent="ann", channel="support", channel_kind="email", handle="hand-case")
+    small.log.put("conv", "case", replied, f.Sending(message="ours", attempt=1, deadline_ms=NOW_MS + 9, bridge="boot"))
+    small.log.put("conv", "case", f.Sent(message="ours", attempt=1))
+    receipt = codec.encode(
+        Receipt(sender=Address(address="anna@example.se"), message="ours", state="delivered")
+    ).decode()
+    stored = EnvelopeStored(
+        id="receipt",
+        native="r",
+        kind="email",
+        channel="support",
+        handle="hand-case",
+        received_ms=NOW_MS,
+        sealed=await small.sealer.seal(Words(text=receipt), "day"),
+    )
+    writing = asyncio.create_task(small.writer.run())
+    applying = asyncio.create_task(small.clerk.apply(stored))
+    await asyncio.sleep(0)
+    await small.catch_up()
+    await applying
+    writing.cancel()
+    assert [type(fact) for fact in small.facts("conv", "case")][-1] is f.Delivered
 
 
 async def test_a_leader_no_more_offers_nothing_that_it_had_begun_to() -> None:
