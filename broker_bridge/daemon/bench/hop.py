@@ -113,7 +113,14 @@ async def row2(site: Site, count: int) -> Row:
     await api(site.bus, "STREAM.PURGE.IN")
     mix, new = [], []
     await _all_ready(parts)
-    async with running(parts.intake.run(), parts.writer.run(), parts.follower.run(reader), parts.router.run(), *lanes):
+    async with running(
+        parts.intake.run(),
+        parts.writer.run(),
+        parts.follower.run(reader),
+        parts.router.run(),
+        parts.spares.run(),
+        *lanes,
+    ):
         # The lanes are up when one item has gone through each; their start is not what is measured.
         await _through(site, parts, [envelope(f"w{number}", number) for number in range(64)])
         await _routed(site, parts)
@@ -179,7 +186,7 @@ async def _hop(site: Site, parts: Parts, items: Sequence[Any]) -> float:
     began = time.perf_counter()
     pulls = [site.bus.pull("IN", streams.durable(number)) for number in range(streams.PARTITIONS)]
     lanes = [parts.clerk.take(pull) for pull in pulls]
-    async with running(parts.writer.run(), parts.follower.run(reader), parts.router.run(), *lanes):
+    async with running(parts.writer.run(), parts.follower.run(reader), parts.router.run(), parts.spares.run(), *lanes):
         await until(lambda: sum(parts.clerk.stored.values()) - before >= len(items))
         await _routed(site, parts)
         took_s = time.perf_counter() - began
