@@ -4,11 +4,12 @@ The environment is set while this file is imported, before any test imports the 
 """
 
 import atexit
+import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,8 @@ def _homes(home: Path) -> dict[str, str]:
 
 def _settle_environment() -> Path:
     for name in list(os.environ):
-        # The pictures' plugin hands its folder to the workers of xdist by this name.
-        if name == "TEXTUAL_SNAPSHOT_TEMPDIR":
+        # The workers of xdist are given these: the folder of the pictures' plugin, and ours of real inputs.
+        if name in ("TEXTUAL_SNAPSHOT_TEMPDIR", "ONEWINDOW_CORPUS"):
             continue
         if name.startswith(_FOREIGN) or name in _FOREIGN_NAMES:
             del os.environ[name]
@@ -61,10 +62,23 @@ outside.build()
 pytest_textual_snapshot.SVGImageExtension.file_extension = "svg"
 
 
+@pytest.fixture(scope="session")
+def _new_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes empty folders. Counted here: `mktemp` lists all folders that there are to find the next number, thousands of times."""
+    homes, numbers = tmp_path_factory.mktemp("homes"), itertools.count()
+
+    def new_home() -> Path:
+        made = homes / str(next(numbers))
+        made.mkdir()
+        return made
+
+    return new_home
+
+
 @pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_home(monkeypatch: pytest.MonkeyPatch, _new_home: Callable[[], Path]) -> None:
     """A home of its own for each test: what one test saves, the next does not find."""
-    for name, value in _homes(tmp_path_factory.mktemp("home")).items():
+    for name, value in _homes(_new_home()).items():
         monkeypatch.setenv(name, value)
 
 
@@ -85,6 +99,11 @@ def corpus() -> Path:
 
 LONGEST = ("test_window_pictures", "test_show_", "test_window_hostile", "test_simulation", "test_crash_", "test_demo")
 """Files of minutes: begun first, so that at the end no core waits for the last of them alone (a file stays on one worker)."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the cores: a third of the time a test waits, for a broker's disk, a retry's pause, a window that must rest."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
