@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import pytest_textual_snapshot
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests import outside
 
@@ -98,9 +100,27 @@ def corpus() -> Path:
 
 
 LONGEST = ("test_window_pictures", "test_show_", "test_window_hostile", "test_simulation", "test_crash_", "test_demo")
-"""Files of minutes: begun first, so that at the end no core waits for the last of them alone (a file stays on one worker)."""
+"""Files of minutes: begun first, so that at the end no core waits for the last of them alone."""
 
 
+APART = ("test_window_pictures.py", "test_simulation.py")
+"""Of those the files whose tests share nothing: not the file but each test goes to whoever is free."""
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Of xdist: a file stays on one worker, so that its server is started once; but for those of `APART`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return nodeid if file.endswith(APART) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Twice the cores: a third of the time a test waits, for a broker's disk, a retry's pause, a window that must rest."""
     return 2 * (os.cpu_count() or 1)
