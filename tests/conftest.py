@@ -4,6 +4,7 @@ The environment is set while this file is imported, before any test imports the 
 """
 
 import atexit
+import gc
 import itertools
 import os
 import shutil
@@ -103,8 +104,8 @@ LONGEST = ("test_window_pictures", "test_show_", "test_window_hostile", "test_si
 """Files of minutes: begun first, so that at the end no core waits for the last of them alone."""
 
 
-APART = ("test_window_pictures.py", "test_simulation.py")
-"""Of those the files whose tests share nothing: not the file but each test goes to whoever is free."""
+APART = ("tests/tui/", "tests/daemon/test_simulation.py")
+"""Much work in tests that share no server: not the file but each test goes to whoever is free."""
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]
@@ -112,7 +113,7 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return nodeid if file.endswith(APART) else file
+        return nodeid if file.startswith(APART) else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -124,6 +125,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 def pytest_xdist_auto_num_workers() -> int:
     """Twice the cores: a third of the time a test waits, for a broker's disk, a retry's pause, a window that must rest."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: looking through it again and again for garbage is a fifth of a window's test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
