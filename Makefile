@@ -2,8 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests share the cores file by file: a module's server is started once.
-# In the order of tests/conftest.py (the longest first), not by the number of tests: files of few and long ones would come last.
+# Tests share the cores file by file: a module's server is started once. Two workers a core (auto), since a third of the time a test waits;
+# in the order of tests/conftest.py (the longest first), not by the number of tests: files of few and long ones would come last.
 PYTEST_FLAGS ?= -n auto --dist loadfile --no-loadscope-reorder
 COMPILE = $(BIN)/pip-compile --quiet --all-build-deps --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra bridge --extra email --extra speed

@@ -70,6 +70,8 @@ class Broker:
         self.restarts = 0
         self._progress = progress
         self._agents = tuple(settings.agents)
+        self._loaded: frozenset[AgentUser] | None = None
+        """Whom the running server lets in; None while that is not sure."""
         self._port = 0
         self._monitor_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -108,6 +110,7 @@ class Broker:
             self._write_config()
             await self._launch()
             await self._wait_ready()
+            self._loaded = frozenset(self._agents)
         except BaseException:
             await self._end_child()
             self._drop_lock()
@@ -124,27 +127,31 @@ class Broker:
         self._drop_lock()
 
     async def set_agents(self, agents: Iterable[AgentUser]) -> None:
-        """Let agents in or out within a second; the others stay connected.
+        """Let agents in or out within a second; the others stay connected. Does nothing when these are let in already.
 
         The configuration is loaded twice: a reload that brings a new account does not subscribe that account's imported service
         (nats-server 2.15.1: its requests find no responder), the next reload does.
         """
-        self._agents = tuple(agents)
+        told = self._agents = tuple(agents)
+        if frozenset(told) == self._loaded:
+            return
+        self._loaded = None
         self._write_config()
-        for _ in range(2):
-            await self._reload()
+        if all([await self._reload() for _ in range(2)]) and self._agents is told:
+            self._loaded = frozenset(told)
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> bool:
         """SIGHUP, and wait up to 2 s until the server says that it has loaded its configuration."""
         if self.pid is None:
-            return
+            return False
         before = (await self.varz()).get("config_load_time")
         os.kill(self.pid, signal.SIGHUP)
-        for _ in range(40):
-            await asyncio.sleep(0.05)
+        for _ in range(200):
+            await asyncio.sleep(0.01)
             if (await self.varz()).get("config_load_time") != before:
-                return
+                return True
         log.warning("the broker has not loaded its configuration yet")
+        return False
 
     async def varz(self) -> dict[str, Any]:
         """The server's own account of itself.

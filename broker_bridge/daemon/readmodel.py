@@ -326,8 +326,10 @@ class ReadModel:
         return [_items.decode(row[0]) for row in rows]
 
     def index_words(self, conversation: str, text: str) -> None:
-        if text.strip():
-            self._rows["INSERT INTO words (text, conversation) VALUES (?, ?)"].append((text[:100_000], conversation))
+        # For the index a text ends at its first NUL: whoever writes one would not be found by what follows, their name among it.
+        plain = text[:100_000].replace("\x00", " ")
+        if plain.strip():
+            self._rows["INSERT INTO words (text, conversation) VALUES (?, ?)"].append((plain, conversation))
 
     async def search(self, text: str, limit: int) -> list[str]:
         """Conversations that hold every word of `text` (any script, parts of words) in one message, name or address, newest first."""

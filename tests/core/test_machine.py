@@ -1,5 +1,6 @@
 """A case in a rough world: any wishes, arrivals, outcomes and receipts, in any order; the promises hold after each."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -170,31 +171,31 @@ class Story(RuleBasedStateMachine):
         elif pick % 6 == 5:
             to = {"to_skills": (Skill(name="swedish", level=2),)}
         now_ms = self.case.now_ms
-        made: dict[str, c.Act] = {
-            "accept": c.Accept(**one),
-            "decline": c.Decline(**one),
-            "reply": c.Reply(**one, text="hi", channel=["support", "chat"][pick % 2], seen=seen, anyway=anyway),
-            "note": c.Note(**one, text="psst"),
-            "transfer": c.Transfer(**one, **to),
-            "take_back": c.TakeBack(**one),
-            "close": c.Close(**one, disposition=["", "solved", "refunded", "nonsense"][pick % 4]),
-            "force_transfer": c.Transfer(**one, to_agent=ACTORS[pick % 4].agent, force=True),
-            "confirm": c.Confirm(**one),
-            "end_consult": c.EndConsult(**one),
-            "wrap_up": c.WrapUp(**one, disposition="refunded", fields=(("amount", "5" if pick % 5 else " "),)),
-            "more_time": c.MoreTime(**one),
-            "snooze": c.Snooze(**one, until_ms=now_ms + 60_000 * (pick - 1) if pick % 7 else None),
-            "wake": c.Wake(**one),
-            "prioritize": c.Prioritize(**one, priority=pick % 11),
-            "add_task": c.AddTask(**one, text="call", due_ms=now_ms + 60_000 * pick if pick % 2 else None),
-            "change_task": c.ChangeTask(**one, task=f"command-{pick}", due_ms=now_ms + 60_000 * (pick % 9)),
-            "finish_task": c.FinishTask(**one, task=f"command-{pick}"),
-            "observe": c.Observe(**one, on=pick % 4 != 1),
-            "reopen": c.Reopen(**one),
-            "send_again": c.SendAgain(**one, message=ours[pick % len(ours)]),
-            "see": c.See(**one),
+        made: dict[str, Callable[[], c.Act]] = {
+            "accept": lambda: c.Accept(**one),
+            "decline": lambda: c.Decline(**one),
+            "reply": lambda: c.Reply(**one, text="hi", channel=["support", "chat"][pick % 2], seen=seen, anyway=anyway),
+            "note": lambda: c.Note(**one, text="psst"),
+            "transfer": lambda: c.Transfer(**one, **to),
+            "take_back": lambda: c.TakeBack(**one),
+            "close": lambda: c.Close(**one, disposition=["", "solved", "refunded", "nonsense"][pick % 4]),
+            "force_transfer": lambda: c.Transfer(**one, to_agent=ACTORS[pick % 4].agent, force=True),
+            "confirm": lambda: c.Confirm(**one),
+            "end_consult": lambda: c.EndConsult(**one),
+            "wrap_up": lambda: c.WrapUp(**one, disposition="refunded", fields=(("amount", "5" if pick % 5 else " "),)),
+            "more_time": lambda: c.MoreTime(**one),
+            "snooze": lambda: c.Snooze(**one, until_ms=now_ms + 60_000 * (pick - 1) if pick % 7 else None),
+            "wake": lambda: c.Wake(**one),
+            "prioritize": lambda: c.Prioritize(**one, priority=pick % 11),
+            "add_task": lambda: c.AddTask(**one, text="call", due_ms=now_ms + 60_000 * pick if pick % 2 else None),
+            "change_task": lambda: c.ChangeTask(**one, task=f"command-{pick}", due_ms=now_ms + 60_000 * (pick % 9)),
+            "finish_task": lambda: c.FinishTask(**one, task=f"command-{pick}"),
+            "observe": lambda: c.Observe(**one, on=pick % 4 != 1),
+            "reopen": lambda: c.Reopen(**one),
+            "send_again": lambda: c.SendAgain(**one, message=ours[pick % len(ours)]),
+            "see": lambda: c.See(**one),
         }
-        return made[verb]
+        return made[verb]()
 
     @precondition(lambda self: self.case.state.status == conv.QUEUED and self.case.state.offer is None)
     @rule(agents=st.lists(AGENTS, min_size=1, max_size=3, unique_by=lambda one: one.agent))

@@ -204,6 +204,16 @@ async def test_an_agent_is_let_in_and_out_while_the_others_stay(embedded: Broker
         await bus.close()
 
 
+async def test_agents_who_are_let_in_already_cost_no_reload(tmp_path: Path) -> None:
+    ann, bob = (AgentUser(name, make_seed().public) for name in ("ann", "bob"))
+    async with Broker(BrokerSettings(state_dir=tmp_path, bridges=[make_seed().public], agents=(ann, bob))) as broker:
+        loaded = (await broker.varz())["config_load_time"]
+        await broker.set_agents([bob, ann])
+        assert (await broker.varz())["config_load_time"] == loaded
+        await broker.set_agents([ann])
+        assert (await broker.varz())["config_load_time"] != loaded
+
+
 async def _connect_soon(broker: Broker, keys: Keys, agent: str, closed: list[str]) -> Bus:
     async def attempt() -> Bus | None:
         try:

@@ -65,6 +65,8 @@ def test_a_few_changes_come_whole(model: ReadModel) -> None:
         ('she said "100%_sure" and left', '"100%_sure"'),
         ("order A-17 and more", "a-17 more"),
         ("ok", "ok"),
+        ("a letter\0 that ends texts\nAnna Berg", "berg"),
+        ("a letter\0 that ends texts\nÅ", "Å"),
     ],
 )
 async def test_parts_of_words_in_any_script_are_found(model: ReadModel, words: str, asked: str) -> None:

@@ -137,6 +137,8 @@ class Terminal:
         """Every byte that came."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
+        self._lines: list[str] | None = None
+        """What stands on the screen, read when somebody asks and until something is written."""
         self._master = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -173,6 +175,7 @@ class Terminal:
             return
         self.raw += data
         self._stream.feed(self.written.take(data))
+        self._lines = None
 
     @property
     def pid(self) -> int:
@@ -221,6 +224,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         self.columns, self.rows = columns, rows
         self._screen.resize(rows, columns)
+        self._lines = None
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.kill(self.pid, signal.SIGWINCH)
 
@@ -228,7 +232,10 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+        if self._lines is None:
+            # Milliseconds each, and whoever waits for words looks every ten.
+            self._lines = [line.rstrip() for line in self._screen.display]
+        return self._lines
 
     @property
     def text(self) -> str:
