@@ -6,7 +6,8 @@ is the same digit of everybody at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable
 
 
 def of(numbers: Iterable[int], capacity: int) -> int:
@@ -15,6 +16,35 @@ def of(numbers: Iterable[int], capacity: int) -> int:
     for number in numbers:
         raw[number >> 3] |= 1 << (number & 7)
     return int.from_bytes(raw, "little")
+
+
+class Grades:
+    """Who has which of a few values, the values that somebody has in order."""
+
+    __slots__ = ("sets", "values")
+
+    def __init__(self) -> None:
+        self.values: list[int] = []
+        self.sets: list[int] = []
+        """Beside `values`; none is empty."""
+
+    def change(self, number: int, before: int | None, after: int | None) -> None:
+        """The member `number` had the value `before` and now has `after`; None: it is no member."""
+        bit, values, sets = 1 << number, self.values, self.sets
+        if before is not None:
+            at = bisect_left(values, before)
+            left = sets[at] ^ bit
+            if left:
+                sets[at] = left
+            else:
+                del values[at], sets[at]
+        if after is not None:
+            at = bisect_left(values, after)
+            if at < len(values) and values[at] == after:
+                sets[at] ^= bit
+            else:
+                values.insert(at, after)
+                sets.insert(at, bit)
 
 
 class Planes:
@@ -61,18 +91,11 @@ def least(bits: int, zeros: Iterable[int]) -> int:
     return bits
 
 
-def ascending(bits: int, zeros: list[int]) -> Iterator[int]:
-    """All of `bits`, the smallest number first, among equals the smallest member; what is not asked for is not sorted."""
-    stack = [(bits, 0)] if bits else []
-    while stack:
-        some, digit = stack.pop()
-        while digit < len(zeros) and some & (some - 1):
-            low = some & zeros[digit]
-            digit += 1
-            if low and low != some:
-                stack.append((some ^ low, digit))
-                some = low
-        while some:
-            rest = some & (some - 1)
-            yield (some ^ rest).bit_length() - 1
-            some = rest
+def members(bits: int) -> list[int]:
+    """All of them, the highest first: what is left gets shorter that way."""
+    found = []
+    while bits:
+        number = bits.bit_length() - 1
+        bits ^= 1 << number
+        found.append(number)
+    return found

@@ -13,15 +13,13 @@ import msgspec
 from broker_bridge.contract.ids import AgentId, QueueId
 from broker_bridge.contract.policy import Seat, Skill
 from broker_bridge.core.bitsets import Planes, of
+from broker_bridge.core.order import Order
 
 READY = "ready"
 OFF = "off"
 MOST_LEVEL = 5
 FULL_LEVEL = 100
 """The load level (percent of one's own units) from which everything is equally much."""
-LEVEL_BITS = 7
-GIVEN_BITS = 20
-"""Turns until the order of being given work is numbered anew: 1,048,575."""
 BLOCK = 1024
 """Agents that place is made for at once."""
 MOST_COSTS = 128
@@ -59,7 +57,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Sitting:
     """One agent: what the sets say of them, for questions about them alone."""
 
-    __slots__ = ("free", "given", "label", "levels", "load", "name", "number", "queues", "reason", "state", "units")
+    __slots__ = (
+        "free", "label", "level", "levels", "load", "name", "number", "queues", "reason", "state", "units",
+    )  # fmt: skip
 
     def __init__(self, name: AgentId, number: int) -> None:
         self.name = name
@@ -72,20 +72,21 @@ class Sitting:
         self.state = OFF
         self.reason = ""
         self.label = OFF
-        self.given = 0
-
-    @property
-    def level(self) -> int:
+        self.level = FULL_LEVEL
         """Load in percent of their own units, 0 to 100."""
-        if self.units <= 0:
-            return FULL_LEVEL
-        return max(0, min(FULL_LEVEL, self.load * 100 // self.units))
 
     def works_in(self, queue: QueueId) -> bool:
         return not self.queues or queue in self.queues
 
     def has(self, need: Skill) -> bool:
         return need.level < 1 or self.levels.get(need.name, 0) >= need.level
+
+
+def level(load: int, units: int) -> int:
+    """Load in percent of one's own units, 0 to 100."""
+    if units <= 0:
+        return FULL_LEVEL
+    return max(0, min(FULL_LEVEL, load * 100 // units))
 
 
 def label(state: str, reason: str = "") -> str:
@@ -109,10 +110,9 @@ class Seating:
         self._everywhere = 0
         self._skills: dict[tuple[str, int], int] = {}
         self._labels: dict[str, int] = {}
-        self._room: dict[int, int] = {}
-        self._levels = Planes(LEVEL_BITS)
-        self._given = Planes(GIVEN_BITS)
-        self._turn = 0
+        self._open: dict[int, int] = {}
+        """Who is ready and has room, by cost."""
+        self._order = Order()
         self._orders: dict[int, tuple[tuple[AgentId, ...], int, Planes]] = {}
 
     def __len__(self) -> int:
@@ -143,12 +143,7 @@ class Seating:
         kept = (one.load, one.state, one.reason)
         self._flip_memberships(one)
         self._set_label(one, "")
-        self._levels.change(one.number, one.level, 0)
-        self._given.change(one.number, one.given, 0)
-        bit = 1 << one.number
-        for cost, bits in self._room.items():
-            if bits & bit:
-                self._room[cost] = bits ^ bit
+        self._order.leave(one.number, one.level)
         del self._by_name[agent]
         self._by_number[one.number] = None
         heapq.heappush(self._left, one.number)
@@ -177,7 +172,7 @@ class Seating:
         """They were just given something: among equals they come last now."""
         one = self._by_name.get(agent)
         if one is not None:
-            self._take_turn(one)
+            self._order.given(one.number)
 
     def sitting(self, agent: AgentId) -> Sitting | None:
         """What is known of one agent, to read."""
@@ -197,14 +192,20 @@ class Seating:
 
     def _fit_bits(self, request: Request) -> int:
         """Everybody who may be given it."""
-        bits = self._queues.get(request.queue, self._everywhere) & self._labels.get(READY, 0)
+        bits = self._able_bits(request)
+        if bits and request.without:
+            bits ^= bits & self._bits_of(request.without)
+        return bits
+
+    def _able_bits(self, request: Request) -> int:
+        """Everybody who may be given it, and those who let it pass."""
+        bits = self._open.get(request.units)
+        if bits is None:
+            bits = self._open_for(request.units)
+        bits &= self._queues.get(request.queue, self._everywhere)
         for need in request.needs:
             if need.level > 0:
                 bits &= self._skills.get((need.name, need.level), 0)
-        if bits:
-            bits &= self._room_for(request.units)
-        if bits and request.without:
-            bits ^= bits & self._bits_of(request.without)
         return bits
 
     def _having(self, need: Skill) -> int:
@@ -222,14 +223,14 @@ class Seating:
             bits |= 1 << number
         return bits
 
-    def _room_for(self, units: int) -> int:
-        bits = self._room.get(units)
+    def _open_for(self, units: int) -> int:
+        bits = self._open.get(units)
         if bits is None:
-            if len(self._room) >= MOST_COSTS:
-                self._room.clear()
-            seated = self._by_name.values()
-            bits = of((one.number for one in seated if one.free >= units), len(self._by_number))
-            self._room[units] = bits
+            if len(self._open) >= MOST_COSTS:
+                self._open.clear()
+            ready = (one for one in self._by_name.values() if one.state == READY)
+            bits = of((one.number for one in ready if one.free >= units), len(self._by_number))
+            self._open[units] = bits
         return bits
 
     def _ranked(self, order: tuple[AgentId, ...]) -> tuple[int, Planes]:
@@ -255,18 +256,16 @@ class Seating:
             count = len(self._by_number)
             self._by_number += [None] * BLOCK
             self._left = list(range(count, count + BLOCK))
-            self._levels.grow(count + BLOCK)
-            self._given.grow(count + BLOCK)
+            self._order.grow(count + BLOCK)
         number = heapq.heappop(self._left)
         one = Sitting(agent, number)
         one.load, one.state, one.reason = self._apart.pop(agent, (0, OFF, ""))
+        # Without units yet, and no room for anything: `_set_load` flips what differs from that.
         one.free = -1
-        self._take_turn(one)
         self._by_name[agent] = self._by_number[number] = one
         one.label = ""
         self._set_label(one, label(one.state, one.reason))
-        # In no room yet, and with no units: `_set_load` flips what differs from that.
-        self._levels.change(number, 0, FULL_LEVEL)
+        self._order.come(number, one.level)
         self._orders.clear()
         return one
 
@@ -296,38 +295,30 @@ class Seating:
                     del self._skills[name, level]
 
     def _set_label(self, one: Sitting, after: str) -> None:
-        if one.label == after:
+        before = one.label
+        if before == after:
             return
         bit = 1 << one.number
-        if one.label:
-            self._labels[one.label] ^= bit
-            if not self._labels[one.label]:
-                del self._labels[one.label]
+        if before:
+            self._labels[before] ^= bit
+            if not self._labels[before]:
+                del self._labels[before]
         if after:
             self._labels[after] = self._labels.get(after, 0) ^ bit
         one.label = after
+        if before == READY or after == READY:
+            for cost, bits in self._open.items():
+                if cost <= one.free:
+                    self._open[cost] = bits ^ bit
 
     def _set_load(self, one: Sitting, load: int, units: int) -> None:
-        level, free = one.level, one.free
-        one.load, one.units, one.free = load, units, units - load
-        self._levels.change(one.number, level, one.level)
-        bit = 1 << one.number
-        for cost, bits in self._room.items():
-            if (cost <= free) != (cost <= one.free):
-                self._room[cost] = bits ^ bit
-
-    def _take_turn(self, one: Sitting) -> None:
-        """Last among equals. No two have the same turn, so that the least of any set is one agent."""
-        if self._turn + 1 >> GIVEN_BITS:
-            self._number_turns()
-        self._turn += 1
-        self._given.change(one.number, one.given, self._turn)
-        one.given = self._turn
-
-    def _number_turns(self) -> None:
-        """The same order with small numbers again: once in a million turns."""
-        seated = sorted(self._by_name.values(), key=lambda one: one.given)
-        for turn, one in enumerate(seated, 1):
-            one.given = turn
-        self._turn = len(seated)
-        self._given.fill({one.number: one.given for one in seated})
+        free = units - load
+        if one.label == READY and free != one.free:
+            for cost, bits in self._open.items():
+                if (cost <= one.free) != (cost <= free):
+                    self._open[cost] = bits ^ 1 << one.number
+        one.load, one.units, one.free = load, units, free
+        after = level(load, units)
+        if after != one.level:
+            self._order.level(one.number, one.level, after)
+            one.level = after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from broker_bridge.contract.policy import Seat, Skill
-from broker_bridge.core import bitsets, seating
+from broker_bridge.core import bitsets
+from broker_bridge.core import order as orders
 from broker_bridge.core.reasons import FULL, NOT_HERE
 from broker_bridge.core.routing.index import MOST_CONSIDERED, Index, Request
 
@@ -193,7 +195,7 @@ class SameAsAScan(RuleBasedStateMachine):
         numbers = [one.number for name in NAMES if (one := self.index.sitting(name))]
         everybody = bitsets.of(numbers, len(self.index._by_number))
         sets = [self.index._everywhere, *self.index._queues.values(), *self.index._skills.values()]
-        sets += [*self.index._labels.values(), *self.index._room.values()]
+        sets += [*self.index._labels.values(), *self.index._open.values()]
         assert all(bits | everybody == everybody for bits in sets)
 
 
@@ -203,6 +205,26 @@ def _works_in(seat: Seat | None, queue: str) -> bool:
 
 SameAsAScan.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestSameAsAScan = SameAsAScan.TestCase
+
+
+class SameWithFewTurns(SameAsAScan):
+    """Turns are numbered anew after every 15, and hardly any are compared one by one."""
+
+    FEW = MappingProxyType({"DIGIT_BITS": 1, "DIGITS": 3, "TOGETHER": 1, "FEW": 1})
+
+    def __init__(self) -> None:
+        self.kept = {name: getattr(orders, name) for name in self.FEW}
+        for name, few in self.FEW.items():
+            setattr(orders, name, few)
+        super().__init__()
+
+    def teardown(self) -> None:
+        for name, usual in self.kept.items():
+            setattr(orders, name, usual)
+
+
+SameWithFewTurns.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestSameWithFewTurns = SameWithFewTurns.TestCase
 
 
 def test_the_least_relative_load_is_chosen() -> None:
@@ -263,7 +285,8 @@ def test_work_that_ends_at_once_goes_round_in_turn() -> None:
 
 
 def test_the_turns_survive_being_numbered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seating, "GIVEN_BITS", 4)
+    for name, few in (("DIGIT_BITS", 1), ("DIGITS", 2), ("TOGETHER", 1)):
+        monkeypatch.setattr(orders, name, few)
     index, asked = crew("a", "b", "c", "d"), []
     for _ in range(100):
         chosen = index.choose(ask())
@@ -422,8 +445,7 @@ def test_numbers_kept_by_binary_digits_are_sorted_like_numbers(members: set[int]
         planes.change(member, 0, value)
     assert planes.zeros == filled.zeros
     some = bitsets.of(values, 3_000)
-    expected = sorted(values, key=lambda member: (values[member], member))
-    assert list(bitsets.ascending(some, planes.zeros)) == expected
+    assert bitsets.members(some) == sorted(values, reverse=True)
     best = bitsets.least(some, planes.zeros)
     assert {member for member in values if best >> member & 1} == {
         member for member in values if values[member] == min(values.values())
