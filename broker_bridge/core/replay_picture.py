@@ -10,19 +10,13 @@ import importlib
 from collections.abc import Callable
 
 from broker_bridge.contract.ids import AgentId, ConversationId
-from broker_bridge.contract.policy import QueueRules
-from broker_bridge.core import hours
+from broker_bridge.core import asking, hours
 from broker_bridge.core.reasons import merit
 from broker_bridge.core.replay_floor import PastFloor
 from broker_bridge.core.replay_plan import Case, Choice, Plan
 from broker_bridge.core.routing.index import Index, Request
 from broker_bridge.core.standing import Standing
-from broker_bridge.core.waiting import Waiting
 
-ASK_AGAIN_MS = 60_000
-"""As the router: who let an offer pass is not asked about the same conversation for a minute."""
-HERE = ("ready", "busy", "wrap_up")
-"""As the router: presence of somebody who will have time soon."""
 MOST_A_ROUND = 500
 MOST_MOMENTS = 200
 """Between two entries, of holds that end and queues that open: more would say nothing new."""
@@ -55,7 +49,9 @@ class Picture(PastFloor):
 
         if not hours.is_open(rules.hours, now_ms):
             return choice(waits=hours.state_in_words(rules.hours, now_ms) if is_told else "closed")
-        request, wait_ms = self._request(case, stand, waiting, rules, now_ms, responsible, last)
+        without = self._without(case, stand, now_ms)
+        knowing = (responsible, last)
+        request, wait_ms = asking.asking(self.index, waiting, rules, without, knowing, stand.queued_ms, now_ms)
         if wait_ms:
             self._awaited[stand.id] = request
             return choice(waits=f"waits for {request.prefer[0]}, who knows the customer", again_ms=wait_ms)
@@ -63,39 +59,15 @@ class Picture(PastFloor):
         if agents:
             sitting = self.index.sitting(agents[0])
             return choice(agents=agents, reason=merit(sitting, request, responsible, last) if sitting else "")
-        again = [at_ms + ASK_AGAIN_MS for at_ms in case.declined.values()]
-        again_ms = max(now_ms + 1_000, min(again, default=0))
+        again_ms = max(now_ms + 1_000, min(without.values(), default=0))
         return choice(waits=self._nobody(request) if is_told else "nobody", again_ms=again_ms)
 
-    def _request(
-        self,
-        case: Case,
-        stand: Standing,
-        waiting: Waiting,
-        rules: QueueRules,
-        now_ms: int,
-        responsible: AgentId,
-        last: AgentId,
-    ) -> tuple[Request, int]:
-        """As daemon.offers: what is asked, and until when whoever knows the customer is waited for."""
-        passed = {agent for agent, at_ms in case.declined.items() if now_ms - at_ms < ASK_AGAIN_MS}
-        passed |= {case.passed_by} - {""}
-        knowing = (responsible, last) if rules.responsible_first else (last, responsible)
-        prefer = tuple(one for one in knowing if one and one not in passed)
-        request = _group(waiting, rules, prefer, frozenset(passed))
-        until_ms = stand.queued_ms + rules.affinity_s * 1000
-        is_early = now_ms < until_ms and not any(self.index.is_fit(one, request) for one in prefer)
-        is_worth_it = is_early and any(self._is_coming(one, waiting) for one in prefer)
-        return request, until_ms if is_worth_it else 0
-
-    def _is_coming(self, agent: AgentId, waiting: Waiting) -> bool:
-        sitting = self.index.sitting(agent)
-        return (
-            sitting is not None
-            and sitting.state in HERE
-            and sitting.works_in(waiting.queue)
-            and all(sitting.has(need) for need in waiting.needs)
-        )
+    def _without(self, case: Case, stand: Standing, now_ms: int) -> dict[AgentId, int]:
+        """Whom not to ask. What a step of this policy brought into another queue began there anew, as the fact would have said."""
+        if stand.queued_ms <= case.stand.queued_ms:
+            return asking.whom_not_to_ask(case.declined, case.passed_by, stand.queued_ms, now_ms)
+        declined = {agent: at_ms for agent, at_ms in case.declined.items() if at_ms >= stand.queued_ms}
+        return asking.whom_not_to_ask(declined, "", stand.queued_ms, now_ms)
 
     def _nobody(self, request: Request) -> str:
         skipped = self.index.explain(request, None).skipped
@@ -143,7 +115,7 @@ class Picture(PastFloor):
             if waiting is None:
                 break
             rules = self.policy.rules(waiting.queue)
-            if not hours.is_open(rules.hours, now_ms) or not self.index.is_any_fit(_group(waiting, rules)):
+            if not hours.is_open(rules.hours, now_ms) or not self.index.is_any_fit(asking.anybody(waiting, rules)):
                 turn.skip()
                 continue
             choice = self.decide(self._known[waiting.conversation], now_ms, is_told=False)
@@ -155,20 +127,6 @@ class Picture(PastFloor):
             self._reserve(choice, 1)
             self.line.serve(waiting.conversation, waiting.customer)
         self._is_news = False
-
-
-def _group(
-    waiting: Waiting, rules: QueueRules, prefer: tuple[AgentId, ...] = (), without: frozenset[AgentId] = frozenset()
-) -> Request:
-    return Request(
-        queue=waiting.queue,
-        needs=waiting.needs,
-        units=waiting.units,
-        mode=waiting.mode,
-        order=rules.order,
-        prefer=prefer,
-        without=without,
-    )
 
 
 def _choose(index: Index, request: Request) -> tuple[AgentId, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.contract.policy import QueueRules, Why
-from broker_bridge.core import hours
+from broker_bridge.core import asking, hours
 from broker_bridge.core.customer import Customer
 from broker_bridge.core.routing.index import Request
 from broker_bridge.core.seating import READY
@@ -35,16 +35,10 @@ log = logging.getLogger(__name__)
 
 MOST_A_ROUND = 500
 MODES = ("evenly", "in_order", "everybody")
-ASK_AGAIN_MS = 60_000
-"""Who let an offer pass is not asked about the same conversation for a minute."""
-PASSER_AGAIN_MS = 300_000
-"""Who passed it on to its queue is asked after all, if nobody else took it for so long."""
 LOOK_AGAIN_MS = 1_000
 """Somebody else may be free by then."""
 READ_ONLY_MS = 60_000
 """A case that only a newer bridge may write waits for its lead; it must not take the first place in every round."""
-HERE = ("ready", "busy", "wrap_up")
-"""Presence of somebody who will have time soon."""
 
 
 class Offers:
@@ -94,7 +88,9 @@ class Offers:
                 if waiting is None:
                     return
                 rules = self._rulebook.policy.rules(waiting.queue)
-                if not hours.is_open(rules.hours, now_ms) or not self._floor.index.is_any_fit(_group(waiting, rules)):
+                if not hours.is_open(rules.hours, now_ms) or not self._floor.index.is_any_fit(
+                    asking.anybody(waiting, rules)
+                ):
                     turn.skip()
                     continue
                 self._one(waiting, rules, now_ms, crew)
@@ -131,31 +127,15 @@ class Offers:
 
     def request(self, state: Conversation, waiting: Waiting, rules: QueueRules, now_ms: int) -> tuple[Request, int]:
         """What is asked of the index, and until when (ms) it is waited for whoever knows the customer (0: not at all)."""
-        passed = {agent for agent, at_ms in state.declined.items() if now_ms - at_ms < ASK_AGAIN_MS}
-        if state.passed_by and now_ms - state.queued_ms < PASSER_AGAIN_MS:
-            passed.add(state.passed_by)
-        prefer = tuple(one for one in self._knowing(state, rules) if one and one not in passed)
-        request = Request(
-            queue=waiting.queue,
-            needs=waiting.needs,
-            units=waiting.units,
-            mode=waiting.mode,
-            order=rules.order,
-            prefer=prefer,
-            without=frozenset(passed),
-        )
-        until_ms = state.queued_ms + rules.affinity_s * 1000
-        is_early = now_ms < until_ms and not any(self._floor.index.is_fit(one, request) for one in prefer)
-        # Only somebody who will have time soon is worth the wait.
-        if is_early and any(self._is_coming(one, waiting) for one in prefer):
-            return request, until_ms
-        return request, 0
+        without = asking.whom_not_to_ask(state.declined, state.passed_by, state.queued_ms, now_ms)
+        knowing = self._knowing(state)
+        return asking.asking(self._floor.index, waiting, rules, without, knowing, state.queued_ms, now_ms)
 
     def _go_on(self) -> None:
         """What waited for somebody who has time now, or has gone, is held back no more. Costs as much as there are such agents."""
         for agent in list(self._awaited):
             sitting = self._floor.index.sitting(agent)
-            is_here = sitting is not None and sitting.state in HERE
+            is_here = sitting is not None and sitting.state in asking.HERE
             if sitting is not None and is_here and (sitting.state != READY or sitting.free <= 0):
                 continue
             cases = self._awaited[agent]
@@ -169,21 +149,10 @@ class Offers:
             if not cases:
                 del self._awaited[agent]
 
-    def _is_coming(self, agent: AgentId, waiting: Waiting) -> bool:
-        sitting = self._floor.index.sitting(agent)
-        return (
-            sitting is not None
-            and sitting.state in HERE
-            and sitting.works_in(waiting.queue)
-            and all(sitting.has(need) for need in waiting.needs)
-        )
-
-    def _knowing(self, state: Conversation, rules: QueueRules) -> tuple[AgentId, AgentId]:
-        """(responsible, who served this customer last); the order in which they are preferred."""
+    def _knowing(self, state: Conversation) -> tuple[AgentId, AgentId]:
+        """(responsible, who served this customer last)."""
         customer: Customer = self._states.cell(CUST, state.customer).state
-        last = state.last_owner or self._last_agent(state)
-        responsible = customer.responsible
-        return (responsible, last) if rules.responsible_first else (last, responsible)
+        return customer.responsible, state.last_owner or self._last_agent(state)
 
     def _last_agent(self, state: Conversation) -> AgentId:
         """Who served this customer last, in an earlier case."""
@@ -277,8 +246,3 @@ class Offers:
 def _stint(state: Conversation) -> tuple[object, ...]:
     """What a choice was made by: another wait in a queue, other needs, one more who let it pass make it void."""
     return state.queue, state.queued_ms, state.skills, state.widened, tuple(state.declined)
-
-
-def _group(waiting: Waiting, rules: QueueRules) -> Request:
-    """What is asked of anybody for all of its group."""
-    return Request(queue=waiting.queue, needs=waiting.needs, units=waiting.units, mode=waiting.mode, order=rules.order)

@@ -310,6 +310,26 @@ def test_what_would_have_been_offered_before_somebody_passed_it_on_is_over_then(
     assert day.again(cards()).differences == []
 
 
+def passed_on(by: str) -> Day:
+    """A case that `by` had and passed on to the queue it is in."""
+    day = Day().agent("maya").agent("ole", state="away").case("a").offer("a", by).accept("a", by)
+    told = f.Transferred(agent=by, to_queue="cards")
+    return day.put("conv", "a", told, f.Queued(queue="cards", reason="transferred"))
+
+
+@pytest.mark.parametrize(("after_s", "reproduced"), [(299.0, 1), (301.0, 2)])
+def test_who_passed_it_on_is_asked_after_five_minutes_as_the_router_does(after_s: float, reproduced: int) -> None:
+    day = passed_on("maya").later(after_s).offer("a", "maya")
+    assert day.again().all.reproduced == reproduced
+
+
+def test_who_let_it_pass_in_one_queue_is_asked_in_the_next_one_that_another_policy_brings_it_to() -> None:
+    day = Day(cards=QueueRules(), sales=QueueRules()).agent("maya").case("a").offer("a", "maya")
+    day.put("conv", "a", f.OfferEnded(agent="maya", reason="declined")).later(70).offer("a", "maya")
+    found = day.one(cards(overflow=(Step(after_s=20, queue="sales"),)))
+    assert (found.kind, found.now, found.now_queue, found.sooner_ms // 1000) == ("sooner", ("maya",), "sales", 40)
+
+
 def test_a_decision_that_does_not_come_out_is_set_apart() -> None:
     day = two_at_work().case("b").offer("b", "maya")
     report = day.again(cards(needs=(FEES,)))

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from broker_bridge.contract import facts as f
-from broker_bridge.core import afterwork, folds, handover, hours, inbound, sla, targets, timers, wishes
+from broker_bridge.core import afterwork, asking, folds, handover, hours, inbound, sla, targets, timers, wishes
 from broker_bridge.core.routing.index import Index
 from broker_bridge.core.state import MERGED, QUEUED
 from broker_bridge.daemon import acting, clerk, floor, offers, timekeeper
@@ -39,7 +39,7 @@ def _who_is_full_takes_more() -> list[Change]:
 
 def _asked_again_at_once() -> list[Change]:
     """Who said no is asked again."""
-    return [(offers, "ASK_AGAIN_MS", 0)]
+    return [(asking, "ASK_AGAIN_MS", 0)]
 
 
 def _closed_queues_ring() -> list[Change]:
