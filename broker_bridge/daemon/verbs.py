@@ -148,13 +148,26 @@ class Verbs(ABC):
         """When the stream was made: it names this stream among all that ever had its name."""
         return str((await api(self, f"STREAM.INFO.{stream}"))["created"])
 
-    async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
-        """Drop messages of an exact subject, or all below a sequence; gives how many."""
+    async def subject_counts(self, stream: str, filter: str) -> dict[str, int]:
+        """How many messages each subject has that matches `filter` (wildcards allowed); at most 100,000 subjects are told."""
+        told = await api(self, f"STREAM.INFO.{stream}", {"subjects_filter": filter}, 30.0)
+        return dict(told["state"].get("subjects") or {})
+
+    async def purge(
+        self, stream: str, *, subject: str | None = None, before_seq: int | None = None, keep: int = 0
+    ) -> int:
+        """Drop messages of an exact subject, or all below a sequence; gives how many.
+
+        Args:
+            keep: so many of the newest stay. Not together with `before_seq`: the broker refuses that.
+        """
         request: dict[str, Any] = {}
         if subject is not None:
             request["filter"] = subject
         if before_seq is not None:
             request["seq"] = before_seq
+        if keep:
+            request["keep"] = keep
         return int((await api(self, f"STREAM.PURGE.{stream}", request, 60.0)).get("purged", 0))
 
     async def serve(

@@ -473,8 +473,13 @@ class FakeBus(Verbs):
     async def stream_created(self, stream: str) -> str:
         return await self.ask(lambda: f"the one and only {stream}", 5.0)
 
-    async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
-        return await self.ask(lambda: self.sky.server.streams[stream].purge(subject, before_seq), 60.0)
+    async def subject_counts(self, stream: str, filter: str) -> dict[str, int]:
+        return await self.ask(lambda: self.sky.server.streams[stream].counts(filter), 30.0)
+
+    async def purge(
+        self, stream: str, *, subject: str | None = None, before_seq: int | None = None, keep: int = 0
+    ) -> int:
+        return await self.ask(lambda: self.sky.server.streams[stream].purge(subject, before_seq, keep), 60.0)
 
     async def put_object(
         self, bucket: str, name: str, data: bytes | Sequence[bytes], *, is_sealed: bool = False
