@@ -472,6 +472,8 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """Reckoned now: it waits, and nobody has been chosen yet."""
     policy: str = ""
     """`The rules were those of 09:12 today (version 31).`"""
+    left_out: int = 0
+    """Entries of a very long case that were not looked at; a line says where."""
     upto: int = 0
 
 

@@ -177,6 +177,7 @@ def _(fact: f.Queued, state: Conversation, entry: Entry, seq: int) -> None:
     state.offer = state.consult = state.snooze = None
     state.declined = {}
     state.queued_ms = entry.at_ms
+    state.queued_seq = seq
 
 
 @_apply.register

@@ -183,6 +183,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Waits that ended with an answer, and had a target."""
     answered_late: int = 0
     queued_ms: int = 0
+    queued_seq: int = 0
+    """Sequence of the entry that put it into its queue; 0 = it was folded before that was kept."""
     accepted_ms: int = 0
     closed_ms: int = 0
     closed_by: AgentId = ""

@@ -15,7 +15,7 @@ from typing import Any
 from broker_bridge.daemon import objects
 from broker_bridge.daemon.batch import publish_batch
 from broker_bridge.daemon.kv import Kv
-from broker_bridge.daemon.pull import Follow, Pull, read_all
+from broker_bridge.daemon.pull import Follow, Pull, newest_from, read_all, read_part
 from broker_bridge.daemon.service import Handler, Service
 from broker_bridge.daemon.wire import (
     BATCH_S,
@@ -118,6 +118,19 @@ class Verbs(ABC):
         """All messages of one subject in order: sequence, body, headers."""
         items = await read_all(self, stream, subject, start_seq=start_seq)
         return [(item.seq, item.body, item.headers) for item in items]
+
+    async def subject_part(
+        self, stream: str, subject: str, *, start_seq: int, most: int
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        """The first `most` messages of one subject from a sequence on (sequence, body), and how many there are behind them."""
+        items, more = await read_part(self, stream, subject, start_seq=start_seq, most=most)
+        return [(item.seq, item.body) for item in items], more
+
+    async def subject_end(self, stream: str, subject: str, most: int) -> list[tuple[int, bytes]]:
+        """The newest messages of one subject: at most `most`, and at least half as many if there are."""
+        start_seq = await newest_from(self, stream, subject, most)
+        found, _ = await self.subject_part(stream, subject, start_seq=start_seq, most=2 * most)
+        return found[-most:]
 
     def pull(self, stream: str, durable: str, *, batch: int = 256, reset: bool = True) -> Pull:
         """Read a durable consumer with acks. `reset` starts it at its ack floor, so that nothing comes out of order."""
