@@ -136,6 +136,7 @@ ACTIONS: tuple[Action, ...] = (
     _act("confirm", "y", "hand over", "hand over to who was asked", "Work", READING, verb="confirm", rank=2),
     _act("end_consult", "x", "end talk", "end the talk about it", "Work", READING, verb="end_consult", rank=3),
     _act("merge", "m", "merge", "merge with another case", "Work", READING, verb="merge", rank=14),
+    _act("keep_apart", "N", "not the same", "no: not the same case", "Work", READING, verb="keep_apart", rank=15),
     _act("unmerge", "U", "un-merge", "take a merged case out", "Work", READING, verb="unmerge", rank=36),
     _act("split", "S", "split", "split at this message", "Work", ("thread",), verb="split", rank=37),
     _act("observe", "v", "follow", "follow, or no longer", "Work", READING, verb="observe", rank=38),

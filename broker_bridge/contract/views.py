@@ -64,7 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     merged: tuple[tuple[ConversationId, str], ...] = ()
     """(conversation, number) of cases that go on in this one."""
     suggestion: ConversationId = ""
-    """A case that it may belong to: `merge` confirms."""
+    """A case that it may belong to: `merge` confirms, `keep_apart` refuses."""
     is_observed: bool = False
     """You follow it."""
     unread: int = 0

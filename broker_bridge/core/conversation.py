@@ -340,7 +340,8 @@ def _(fact: f.Noted, state: Conversation, entry: Entry, seq: int) -> None:
 
 @_apply.register
 def _(fact: f.Suggested, state: Conversation, entry: Entry, seq: int) -> None:
-    state.suggestion = fact.conversation
+    if fact.conversation not in state.apart:
+        state.suggestion = fact.conversation
 
 
 @_apply.register

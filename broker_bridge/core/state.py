@@ -175,6 +175,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Cases that go on here."""
     split_from: ConversationId = ""
     suggestion: ConversationId = ""
+    apart: tuple[ConversationId, ...] = ()
+    """Cases that it does not belong to, though something speaks for it: an agent said so."""
     tags: tuple[str, ...] = ()
     declined: dict[AgentId, int] = {}
     """Who let an offer pass since it was queued last, and when (ms)."""

@@ -139,6 +139,12 @@ def _suggested(fact: f.Suggested, steps: Steps, state: Conversation) -> None:
     steps.add("known", f"may belong to {other}: {fact.reason}", "? a guess")
 
 
+def _kept_apart(fact: f.KeptApart, steps: Steps, state: Conversation) -> None:
+    number = steps.setting.number_of(fact.conversation)
+    other = f"#{number}" if number else "the other case"
+    steps.add("known", f"{steps.setting.who(fact.agent)}: it does not belong to {other}")
+
+
 def _queued(fact: f.Queued, steps: Steps, state: Conversation) -> None:
     title = steps.setting.queue(fact.queue)
     steps.told.reason = "" if fact.reason in ("transferred", "the customer wrote again", "split") else fact.reason
@@ -248,6 +254,7 @@ TELL: Mapping[type[f.Fact], Callable[[Any, Steps, Conversation], None]] = {
     f.Received: _received,
     f.CouldNotBeRead: _unreadable,
     f.Suggested: _suggested,
+    f.KeptApart: _kept_apart,
     f.Queued: _queued,
     f.Targeted: _targeted,
     f.Overflowed: _overflowed,

@@ -190,6 +190,7 @@ class Story(RuleBasedStateMachine):
             "change_task": c.ChangeTask(**one, task=f"command-{pick}", due_ms=now_ms + 60_000 * (pick % 9)),
             "finish_task": c.FinishTask(**one, task=f"command-{pick}"),
             "observe": c.Observe(**one, on=pick % 4 != 1),
+            "keep_apart": c.KeepApart(**one, other=state.suggestion or "case-2"),
             "reopen": c.Reopen(**one),
             "send_again": c.SendAgain(**one, message=ours[pick % len(ours)]),
             "see": c.See(**one),
