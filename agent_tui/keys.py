@@ -150,6 +150,7 @@ ACTIONS: tuple[Action, ...] = (
     _act("open_task", "enter", "open case", "in tasks: open the case", "You", ("tasks",), rank=1),
     _act("finish_task", "space", "done", "in tasks: done", "You", ("tasks",), rank=2),
     _act("edit_task", "R", "change", "in tasks: change it", "You", ("tasks",), rank=3),
+    _act("assign_task", "A", "assign", "in tasks: to a colleague", "You", ("tasks",), rank=6),
     _act("next_tasks", "tab", "next view", "in tasks: next view", "You", ("tasks",), rank=4),
     _act("previous_tasks", "shift+tab", "view before", "in tasks: view before", "You", ("tasks",)),
     _act("leave_tasks", "escape", "conversations", "in tasks: leave them", "You", ("tasks",), rank=5),

@@ -117,6 +117,7 @@ class Alerts:
             *self._resolutions(now_ms),
             *self._silent(now_ms),
             *self._overflowed(now_ms),
+            *self._tasks(now_ms),
         ]
         lasting_ids = {one.id for one in found}
         self._since = {name: at_ms for name, at_ms in self._since.items() if name in lasting_ids}
@@ -209,6 +210,26 @@ class Alerts:
                 waiting += one.waiting_since_ms is not None
                 kept += one.waiting_since_ms is None
         return waiting, kept
+
+    def _tasks(self, now_ms: int) -> Iterator[Alert]:
+        """Open tasks that nobody has: who had them no longer works here, and nobody owns the case."""
+        free = (
+            "done_ms IS NULL AND assignee = '' AND conversation NOT IN (SELECT id FROM conversation WHERE owner <> '')"
+        )
+        for row in self._model.tasks(free, (), MOST):
+            name, conversation, what, due_ms = str(row[0]), str(row[1]), row[2], row[5]
+            state = self._reading.state(conversation)
+            if name not in state.tasks:
+                continue
+            kind = "call-back" if what == "call_back" else "task"
+            text = f"{self._who(state)} has a {kind} that is nobody's"
+            is_late = isinstance(due_ms, int) and due_ms < now_ms
+            if isinstance(due_ms, int):
+                gap = lasting(abs(due_ms - now_ms) // 1000)
+                text += f", late by {gap}" if is_late else f", due in {gap}"
+            at_ms = self._first_seen(f"task:{name}", now_ms)
+            severity = "late" if is_late else "near"
+            yield Alert(id=f"task:{name}", at_ms=at_ms, text=text, severity=severity, conv=conversation)
 
     def _overflowed(self, now_ms: int) -> Iterator[Alert]:
         """Cases that wait on although the supervisors were called."""

@@ -281,6 +281,7 @@ class Parts:
             floor=self.floor,
             rulebook=self.rulebook,
             shifts=self.shifts,
+            model=self.model,
             now_ms=out.now_ms,
             clock=out.clock,
         )
