@@ -223,6 +223,11 @@ def take_back(id: str, row: Row) -> commands.TakeBack:
     return commands.TakeBack(id=id, conversation=row.conv, epoch=row.epoch)
 
 
+def keep_apart(id: str, row: Row) -> commands.KeepApart:
+    """It does not belong where it may belong. Nobody's turn: no epoch."""
+    return commands.KeepApart(id=id, conversation=row.conv, other=row.suggestion)
+
+
 def send_again(id: str, row: Row, message: str) -> commands.SendAgain:
     return commands.SendAgain(id=id, conversation=row.conv, epoch=row.epoch, message=message)
 
@@ -251,6 +256,7 @@ WORDS = {
     "observe": "follow",
     "prioritize": "set the priority",
     "merge": "merge",
+    "keep_apart": "keep two cases apart",
     "unmerge": "un-merge",
     "split": "split",
 }

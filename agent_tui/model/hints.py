@@ -23,6 +23,7 @@ class HintKeys(NamedTuple):
     end_consult: str = "x"
     take_back: str = "T"
     merge: str = "m"
+    keep_apart: str = "N"
 
 
 def hints(row: Row, keys: HintKeys, cells: int, at: Instant) -> tuple[Line, ...]:
@@ -72,7 +73,8 @@ def _suggestion(row: Row, keys: HintKeys, cells: int, at: Instant) -> Line | Non
     if not row.suggestion or row.state in ("closed", "merged"):
         return None
     words = (Run("? ", "near", "b"), Run(f"may belong to {number_of(row.suggestion)}", "text"))
-    return _row(words, _allowed(row, ("merge", Key(keys.merge, "merge"))), cells, at)
+    shown = _allowed(row, ("merge", Key(keys.merge, "merge")), ("keep_apart", Key(keys.keep_apart, "not the same")))
+    return _row(words, shown, cells, at)
 
 
 def _allowed(row: Row, *wanted: tuple[str, Key]) -> tuple[Key, ...]:

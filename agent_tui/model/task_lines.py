@@ -86,7 +86,7 @@ def second_line(task: TaskView, cells: int, mark: Mark, at: Moment, me: str) -> 
     who = (
         ""
         if task.assignee == me
-        else cut(clean_line(task.assignee_name or task.assignee).split(" ")[0], 9, at.glyphs.dots)
+        else cut(clean_line(task.assignee_name or task.assignee or "nobody").split(" ")[0], 9, at.glyphs.dots)
     )
     if task.is_done or task.is_dropped:
         who = f"{at.glyphs.no} dropped" if task.is_dropped else f"{at.glyphs.yes} done"

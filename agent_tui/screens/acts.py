@@ -261,6 +261,7 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "confirm": _simple("confirm", deeds.confirm),
     "end_consult": _simple("end_consult", deeds.end_consult),
     "merge": joining.merge,
+    "keep_apart": joining.keep_apart,
     "unmerge": joining.unmerge,
     "split": joining.split,
     "observe": joining.observe,

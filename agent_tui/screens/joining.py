@@ -43,6 +43,16 @@ def merge(screen: Workstation) -> None:
     screen.app.push_screen(Merging(screen.place, row, profile, count), given)
 
 
+def keep_apart(screen: Workstation) -> None:
+    """No to what it may belong to: nobody is asked again."""
+    from agent_tui.screens import acts
+
+    row = acts.allowed(screen, "keep_apart")
+    if row is not None and acts.post(screen, deeds.keep_apart(acts.new_id(screen), row)):
+        again = screen.keys.shown("merge")
+        screen.say(f"#{short_number(row.suggestion)} is another case; {again} merges them all the same.")
+
+
 def unmerge(screen: Workstation) -> None:
     """A case that went into another one is a case of its own again."""
     from agent_tui.screens import acts

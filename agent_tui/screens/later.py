@@ -53,6 +53,7 @@ ACTS: dict[str, Callable[[Workstation], None]] = {
     "open_task": lambda screen: screen.todo.open_case(),
     "finish_task": lambda screen: screen.todo.finish(),
     "edit_task": lambda screen: screen.todo.edit(),
+    "assign_task": lambda screen: screen.todo.edit("assignee"),
     "next_tasks": lambda screen: screen.todo.step(1),
     "previous_tasks": lambda screen: screen.todo.step(-1),
     "leave_tasks": lambda screen: screen.todo.leave(),

@@ -38,6 +38,8 @@ class Draft(NamedTuple):
     assignee: str = ""
     due: str = ""
     observers: str = ""
+    first: str = ""
+    """The field to begin with; empty: the first that asks for something."""
 
 
 class Tasking(Dialog[Wish | None]):
@@ -75,7 +77,7 @@ class Tasking(Dialog[Wish | None]):
     def on_mount(self) -> None:
         super().on_mount()
         first = "due" if self._is_call and self._draft.number else "number" if self._is_call else "text"
-        self.query_one(f"#{first}", Input).focus()
+        self.query_one(f"#{self._draft.first or first}", Input).focus()
         begin(self, self._fetch)
 
     async def _fetch(self) -> None:

@@ -166,8 +166,8 @@ class Todo:
 
         self._screen.app.push_screen(Finishing(self._screen.place, task.text or task.number), given)
 
-    def edit(self) -> None:
-        """All of it anew: words, time, assignee, observers."""
+    def edit(self, first: str = "") -> None:
+        """All of it anew: words, time, assignee, observers. `first`: the field to begin with; empty: as usual."""
         task = self._changeable()
         if task is None:
             return
@@ -177,12 +177,19 @@ class Todo:
         now_ms = place.now_ms()
         due = when.typed(task.due_ms, place.tz) if task.due_ms is not None and task.due_ms > now_ms else ""
         draft = Draft(
-            text=task.text, number=task.number, assignee=task.assignee, due=due, observers=", ".join(task.observers)
+            text=task.text,
+            number=task.number,
+            assignee=task.assignee,
+            due=due,
+            observers=", ".join(task.observers),
+            first=first,
         )
 
         def given(wish: Wish | None) -> None:
             if wish is not None:
-                self._post(deeds.change_task(self._new_id(), task, wish))
+                # Given to somebody, what is late stays due when it was.
+                kept = wish._replace(due_ms=task.due_ms) if first and wish.due_ms is None else wish
+                self._post(deeds.change_task(self._new_id(), task, kept))
 
         about = f"{task.customer} #{task.case}"
         is_call = task.what == "call_back"

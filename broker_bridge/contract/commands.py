@@ -305,6 +305,13 @@ class Merge(Act, frozen=True, kw_only=True, omit_defaults=True, tag="merge"):
     into: ConversationId
 
 
+class KeepApart(Act, frozen=True, kw_only=True, omit_defaults=True, tag="keep_apart"):
+    """No: this case does not belong to the one that it may belong to. Nobody is asked again."""
+
+    other: ConversationId
+    """As the row's `suggestion` named it."""
+
+
 class Unmerge(Act, frozen=True, kw_only=True, omit_defaults=True, tag="unmerge"):
     """Undo: `conversation` is the case that had gone into another."""
 
@@ -384,6 +391,7 @@ Wish = (
     | FinishTask
     | Observe
     | Merge
+    | KeepApart
     | Unmerge
     | Split
 )

@@ -86,6 +86,14 @@ class Suggested(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="sugges
     reason: str
 
 
+class KeptApart(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="kept_apart"):
+    """An agent said no to a weak match: nobody is asked about these two again. Merging them anyway undoes it."""
+
+    conversation: ConversationId
+    """The case that it does not belong to."""
+    agent: AgentId
+
+
 class Queued(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="queued"):
     """It waits for an agent. Whoever owned it does no more."""
 
@@ -614,6 +622,7 @@ ConversationFact = (
     | DeliveredAgain
     | CouldNotBeRead
     | Suggested
+    | KeptApart
     | Queued
     | Offered
     | OfferEnded

@@ -64,7 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     merged: tuple[tuple[ConversationId, str], ...] = ()
     """(conversation, number) of cases that go on in this one."""
     suggestion: ConversationId = ""
-    """A case that it may belong to: `merge` confirms."""
+    """A case that it may belong to: `merge` confirms, `keep_apart` refuses."""
     is_observed: bool = False
     """You follow it."""
     unread: int = 0
@@ -472,6 +472,8 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """Reckoned now: it waits, and nobody has been chosen yet."""
     policy: str = ""
     """`The rules were those of 09:12 today (version 31).`"""
+    left_out: int = 0
+    """Entries of a very long case that were not looked at; a line says where."""
     upto: int = 0
 
 

@@ -26,6 +26,7 @@ from broker_bridge.core.actor import (
     wrong_epoch,
 )
 from broker_bridge.core.decision import Decision, Facts, refuse
+from broker_bridge.core.leaving import who_has
 from broker_bridge.core.state import CLOSED, MERGED, Conversation, Task
 
 MORE_TIME_MS = 30_000
@@ -244,8 +245,9 @@ def _add_task(
 
 
 def may_change(task: Task, state: Conversation, actor: Actor) -> bool:
-    """Who made it, who does it, who owns the case, and supervisors."""
-    return actor.is_supervisor or actor.agent in (task.by, task.assignee, state.owner)
+    """Who made it, who does it, who owns the case, and supervisors; what nobody has, whoever works on the queue."""
+    is_free = not who_has(task, state) and actor.works_on(state.queue)
+    return is_free or actor.is_supervisor or actor.agent in (task.by, task.assignee, state.owner)
 
 
 def _task_of(task: str, state: Conversation, actor: Actor, house: House) -> Refusal | Task:
@@ -256,7 +258,9 @@ def _task_of(task: str, state: Conversation, actor: Actor, house: House) -> Refu
     if found is None:
         return refuse("late", "This task is done already, or was dropped.")
     if not may_change(found, state, actor):
-        return refuse("denied", f"This task is {house.name_of(found.assignee)}'s. Ask them, or whoever owns the case.")
+        who = who_has(found, state)
+        whose = f"{house.name_of(who)}'s" if who else "nobody's, in a queue that you do not work on"
+        return refuse("denied", f"This task is {whose}. Ask them, or whoever owns the case.")
     return found
 
 

@@ -177,6 +177,7 @@ def _(fact: f.Queued, state: Conversation, entry: Entry, seq: int) -> None:
     state.offer = state.consult = state.snooze = None
     state.declined = {}
     state.queued_ms = entry.at_ms
+    state.queued_seq = seq
 
 
 @_apply.register
@@ -339,7 +340,8 @@ def _(fact: f.Noted, state: Conversation, entry: Entry, seq: int) -> None:
 
 @_apply.register
 def _(fact: f.Suggested, state: Conversation, entry: Entry, seq: int) -> None:
-    state.suggestion = fact.conversation
+    if fact.conversation not in state.apart:
+        state.suggestion = fact.conversation
 
 
 @_apply.register

@@ -152,6 +152,12 @@ def _observed(fact: f.Observed, state: Conversation, entry: Entry, seq: int) -> 
     state.observers = (*others, fact.agent) if fact.on else others
 
 
+def _kept_apart(fact: f.KeptApart, state: Conversation, entry: Entry, seq: int) -> None:
+    if state.suggestion == fact.conversation:
+        state.suggestion = ""
+    state.apart = (*(one for one in state.apart if one != fact.conversation), fact.conversation)
+
+
 def _merged(fact: f.Merged, state: Conversation, entry: Entry, seq: int) -> None:
     state.before_merge = state.status
     state.status = MERGED
@@ -165,6 +171,7 @@ def _merged_from(fact: f.MergedFrom, state: Conversation, entry: Entry, seq: int
     state.merged[fact.conversation] = MergedCase(number=fact.number, handles=fact.handles, at_ms=entry.at_ms)
     if state.suggestion == fact.conversation:
         state.suggestion = ""
+    state.apart = tuple(one for one in state.apart if one != fact.conversation)
     for handle in fact.handles:
         state.handles.setdefault(handle, "")
     state.unread += fact.unread
@@ -245,6 +252,7 @@ APPLY: Mapping[type[f.Fact], Apply] = {
     f.TaskDone: _task_done,
     f.TaskReminded: _task_reminded,
     f.Observed: _observed,
+    f.KeptApart: _kept_apart,
     f.Merged: _merged,
     f.MergedFrom: _merged_from,
     f.WayJoined: _way_joined,

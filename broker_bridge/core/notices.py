@@ -17,7 +17,8 @@ from broker_bridge.contract.ids import AgentId
 from broker_bridge.contract.views import Notice
 from broker_bridge.contract.words import opened
 from broker_bridge.core.definitions import Policy
-from broker_bridge.core.state import Conversation
+from broker_bridge.core.leaving import who_has
+from broker_bridge.core.state import Conversation, Task
 from broker_bridge.core.why_terms import capital, lasting
 
 MOST_TEXT = 300
@@ -109,10 +110,10 @@ def _reminded(fact: f.TaskReminded, teller: Teller) -> Iterator[Addressed]:
         return
     what = "A call-back is due" if task.what == "call_back" else "A task is due"
     said = f": {' '.join(task.text.split())}" if task.text.strip() else "."
-    yield teller.note("reminder", f"{what}{said}", task.assignee)
-    yield teller.note(
-        "observed", f"{teller.name_of(task.assignee)}: {what[:1].lower()}{what[1:]}{said}", *task.observers
-    )
+    who = who_has(task, teller.state)
+    yield teller.note("reminder", f"{what}{said}", who, supervisors=not who)
+    whose = teller.name_of(who) if who else "Nobody's yet"
+    yield teller.note("observed", f"{whose}: {what[:1].lower()}{what[1:]}{said}", *task.observers)
 
 
 def _woken(fact: f.Woken, teller: Teller) -> Iterator[Addressed]:
@@ -224,11 +225,25 @@ def _task_added(fact: f.TaskAdded, teller: Teller) -> Iterator[Addressed]:
 
 def _task_changed(fact: f.TaskChanged, teller: Teller) -> Iterator[Addressed]:
     task = teller.state.tasks.get(fact.task)
+    said = " ".join(opened(fact.words).text.split())
+    if task is not None and not fact.assignee and not teller.by:
+        yield from _let_go(fact, task, f": {said}" if said else ".", teller)
+        return
     if task is None or task.by == fact.assignee:
         return
-    said = " ".join(opened(fact.words).text.split())
     text = f"{teller.name_of(fact.agent)} changed a task of yours" + (f": {said}" if said else ".")
     yield teller.note("assigned", text, fact.assignee)
+
+
+def _let_go(fact: f.TaskChanged, task: Task, said: str, teller: Teller) -> Iterator[Addressed]:
+    """Who had it no longer works here."""
+    gone = f"{teller.name_of(fact.agent)} no longer works here"
+    owner = teller.state.owner
+    yield teller.note("assigned", f"{gone}: a task of theirs is yours now{said}", owner)
+    whose = f"{teller.name_of(owner)}'s now" if owner else "nobody's now"
+    yield teller.note("observed", f"{gone}: a task of theirs is {whose}{said}", task.by, *task.observers)
+    if not owner:
+        yield teller.note("observed", f"{gone}: a task of theirs is nobody's now.", supervisors=True)
 
 
 TELL: Mapping[type[f.Fact], Callable[[Any, Teller], Iterator[Addressed]]] = {

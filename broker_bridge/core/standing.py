@@ -10,7 +10,7 @@ import msgspec
 from broker_bridge.contract.ids import AgentId, ConversationId, CustomerId, QueueId
 from broker_bridge.contract.policy import Skill
 from broker_bridge.core import timers
-from broker_bridge.core.state import Consult, Conversation, Offer, Snooze, WrapUp
+from broker_bridge.core.state import RESOLUTION, Consult, Conversation, Offer, Snooze, WrapUp
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -37,11 +37,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     reply_s: int | None = None
     """Its reply target."""
     timer: timers.Timer | None = None
+    resolve_ms: int | None = None
+    """When it must be resolved, if that was promised and the clock runs."""
 
 
 def standing(state: Conversation) -> Standing:
     """How it stands now."""
     promised = state.promises.get("first") or state.promises.get("next")
+    end = state.promises.get(RESOLUTION)
     return Standing(
         id=state.id,
         seq=state.seq,
@@ -63,6 +66,7 @@ def standing(state: Conversation) -> Standing:
         priority=state.priority,
         reply_s=promised.work_s if promised else state.reply_within_s,
         timer=timers.first(state),
+        resolve_ms=end.due_ms if end is not None else None,
     )
 
 

@@ -175,6 +175,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Cases that go on here."""
     split_from: ConversationId = ""
     suggestion: ConversationId = ""
+    apart: tuple[ConversationId, ...] = ()
+    """Cases that it does not belong to, though something speaks for it: an agent said so."""
     tags: tuple[str, ...] = ()
     declined: dict[AgentId, int] = {}
     """Who let an offer pass since it was queued last, and when (ms)."""
@@ -183,6 +185,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     """Waits that ended with an answer, and had a target."""
     answered_late: int = 0
     queued_ms: int = 0
+    queued_seq: int = 0
+    """Sequence of the entry that put it into its queue; 0 = it was folded before that was kept."""
     accepted_ms: int = 0
     closed_ms: int = 0
     closed_by: AgentId = ""

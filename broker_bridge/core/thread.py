@@ -13,7 +13,7 @@ import msgspec
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
-from broker_bridge.contract.ids import AgentId, MessageId
+from broker_bridge.contract.ids import AgentId, MessageId, short_number
 from broker_bridge.contract.views import FileLine, Item
 from broker_bridge.contract.words import Address, Words, opened
 from broker_bridge.core import delivery
@@ -272,6 +272,9 @@ _EVENTS: Mapping[type[f.Fact], Callable[[Any, Named], str]] = {
     f.Reopened: _reopened,
     f.Queued: _queued,
     f.Suggested: lambda fact, named: f"may belong to another case: {fact.reason}",
+    f.KeptApart: lambda fact, named: (
+        f"{named.agent(fact.agent)}: it does not belong to #{short_number(fact.conversation)}"
+    ),
     f.DeliveredAgain: lambda fact, named: f"the same mail arrived again by {fact.channel}",
     f.Snoozed: _snoozed,
     f.Woken: _woken,

@@ -34,6 +34,7 @@ VERBS = (
     "send_again",
     "prioritize",
     "merge",
+    "keep_apart",
     "unmerge",
     "split",
     "add_task",
@@ -78,6 +79,8 @@ def _of_open(state: Conversation, actor: Actor) -> set[str]:
         found.add("end_consult")
     if state.status == conv.OWNED and state.owner == actor.agent:
         found |= _of_owner(state)
+    if state.suggestion and (state.owner == actor.agent or actor.works_on(state.queue)):
+        found.add("keep_apart")
     if actor.is_supervisor:
         found |= {"transfer", "force_transfer", "close", "merge"} | ({"wake"} if state.snooze is not None else set())
     return found

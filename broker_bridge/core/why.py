@@ -20,9 +20,9 @@ from broker_bridge.core import conversation as conv
 from broker_bridge.core import hours, why_words
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.core.why_steps import Steps
-from broker_bridge.core.why_terms import Live, Setting, Step, Told, capital, needs_in_words
+from broker_bridge.core.why_terms import GAP, Live, Setting, Step, Told, capital, needs_in_words
 
-__all__ = ["Live", "Setting", "Told", "explain", "folded", "view"]
+__all__ = ["Live", "Setting", "Stretch", "Told", "explain", "folded", "gathered", "view"]
 
 MOST_LINES = 60
 FIRST_LINES = 6
@@ -30,19 +30,57 @@ FIRST_LINES = 6
 MOST_TEXT = 300
 
 
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a case's log without a gap."""
+
+    entries: list[tuple[int, Entry]]
+    left_out: int = 0
+    """How many entries before it were not read."""
+
+
 def folded(
     conversation: ConversationId, entries: Iterable[tuple[int, Entry]], setting: Setting
 ) -> tuple[Conversation, Told]:
     """The state after all (sequence, entry), and the steps on the way."""
+    return gathered(conversation, [Stretch(entries=list(entries))], setting, None)
+
+
+def gathered(
+    conversation: ConversationId, stretches: Iterable[Stretch], setting: Setting, known: Conversation | None
+) -> tuple[Conversation, Told]:
+    """As `folded`, of a case whose log was not read whole: then the state is `known`, and what the gaps hide is not guessed."""
     state = conv.begin(conversation)
     steps = Steps(setting)
-    for seq, entry in entries:
-        for fact in entry.facts:
-            steps.take(fact, entry, state)
-            # Fact by fact: the second of an entry is told with the first in the state.
-            conv.fold(state, msgspec.structs.replace(entry, facts=(fact,)), seq)
-        state.seq = seq
-    return state, steps.told
+    has_gap = False
+    for stretch in stretches:
+        if stretch.left_out and known is not None:
+            has_gap = True
+            steps.skip(stretch.left_out, stretch.entries[0][1].at_ms if stretch.entries else known.last_ms)
+            _jump(state, stretch, known, steps)
+        for seq, entry in stretch.entries:
+            for fact in entry.facts:
+                steps.take(fact, entry, state)
+                # Fact by fact: the second of an entry is told with the first in the state.
+                conv.fold(state, msgspec.structs.replace(entry, facts=(fact,)), seq)
+            state.seq = seq
+    if not has_gap or known is None:
+        return state, steps.told
+    if (known.owner, known.epoch) != (state.owner, state.epoch):
+        steps.decided("")
+    return known, steps.told
+
+
+def _jump(state: Conversation, stretch: Stretch, known: Conversation, steps: Steps) -> None:
+    """Over a gap: who wrote in it is known from the case as it is now, and whose it is if nothing has changed since."""
+    state.handles = dict(known.handles)
+    state.messages = max(1, state.messages)
+    state.snooze = state.consult = state.offer = None
+    began_ms = stretch.entries[0][1].at_ms if stretch.entries else known.last_ms
+    if max(known.accepted_ms, known.queued_ms) < began_ms:
+        if (known.owner, known.epoch) != (state.owner, state.epoch):
+            # It changed hands where nobody looked.
+            steps.decided("")
+        state.owner, state.epoch, state.status, state.queue = known.owner, known.epoch, known.status, known.queue
 
 
 def view(state: Conversation, told: Told, setting: Setting, live: Live | None = None) -> WhyView:
@@ -58,6 +96,7 @@ def view(state: Conversation, told: Told, setting: Setting, live: Live | None = 
         who=tuple(_who(one, why, one.agent in chosen, setting) for one in why.considered) if why is not None else (),
         skipped=_others(why) if why is not None else (),
         is_live=live is not None,
+        left_out=told.left_out,
         policy=_policy(why, state, setting, is_live=live is not None) if why is not None else "",
         upto=state.seq,
     )
@@ -90,7 +129,9 @@ def _bounded(lines: list[WhyLine]) -> tuple[WhyLine, ...]:
     if len(lines) <= MOST_LINES:
         return tuple(lines)
     left_out = len(lines) - MOST_LINES + 1
-    gap = WhyLine(at_ms=lines[FIRST_LINES].at_ms, word="…", text=f"{left_out} steps are left out")
+    unread = next((one for one in lines[FIRST_LINES : FIRST_LINES + left_out] if one.word == GAP), None)
+    also = f", and {unread.text}" if unread is not None else ""
+    gap = WhyLine(at_ms=lines[FIRST_LINES].at_ms, word=GAP, text=f"{left_out} steps are left out{also}")
     return (*lines[:FIRST_LINES], gap, *lines[FIRST_LINES + left_out :])
 
 

@@ -15,7 +15,7 @@ from broker_bridge.contract.ids import AgentId
 from broker_bridge.contract.words import Private, opened
 from broker_bridge.core import why_moves
 from broker_bridge.core.state import REPLIES, RESOLUTION, Conversation
-from broker_bridge.core.why_terms import Setting, Step, Told, lasting, needs_in_words
+from broker_bridge.core.why_terms import GAP, Setting, Step, Told, lasting, needs_in_words
 
 TARGETS = {"first": "first answer", "next": "next answer", RESOLUTION: "the end"}
 
@@ -43,6 +43,15 @@ class Steps:
         if tell is not None:
             tell(fact, self, state)
         self.kinds.append(type(fact))
+
+    def skip(self, count: int, at_ms: int) -> None:
+        """So many entries were not read: what they changed of the steps before is not known, and is said of none."""
+        self.told.steps.append(Step(at_ms, GAP, f"{count:,} entries of its log are not looked at"))
+        self.told.left_out += count
+        self.told.queue_step, self.ringing, self.passed_by = None, None, ""
+        for step in self._targets.values():
+            step.due_ms = step.warn_ms = None
+        self._targets.clear()
 
     @property
     def at_ms(self) -> int:
@@ -128,6 +137,12 @@ def _suggested(fact: f.Suggested, steps: Steps, state: Conversation) -> None:
     number = steps.setting.number_of(fact.conversation)
     other = f"#{number}" if number else "another case"
     steps.add("known", f"may belong to {other}: {fact.reason}", "? a guess")
+
+
+def _kept_apart(fact: f.KeptApart, steps: Steps, state: Conversation) -> None:
+    number = steps.setting.number_of(fact.conversation)
+    other = f"#{number}" if number else "the other case"
+    steps.add("known", f"{steps.setting.who(fact.agent)}: it does not belong to {other}")
 
 
 def _queued(fact: f.Queued, steps: Steps, state: Conversation) -> None:
@@ -239,6 +254,7 @@ TELL: Mapping[type[f.Fact], Callable[[Any, Steps, Conversation], None]] = {
     f.Received: _received,
     f.CouldNotBeRead: _unreadable,
     f.Suggested: _suggested,
+    f.KeptApart: _kept_apart,
     f.Queued: _queued,
     f.Targeted: _targeted,
     f.Overflowed: _overflowed,

@@ -14,6 +14,9 @@ from broker_bridge.contract.ids import AgentId, ConversationId, QueueId
 from broker_bridge.contract.policy import Skill, Why
 from broker_bridge.core.definitions import Policy
 
+GAP = "…"
+"""Word of a line that says what was left out."""
+
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
     """The decision as it would be made now, of a case that waits."""
@@ -92,6 +95,8 @@ class Told:
     """Why it went to the queue."""
     queue_step: Step | None = None
     """The line of the queue that it came into last."""
+    left_out: int = 0
+    """Entries that were not read."""
 
 
 def capital(text: str) -> str:

@@ -212,6 +212,22 @@ def _send_again(
     return Facts(facts=(f.SentAgain(message=wish.message, agent=actor.agent),), message=wish.message)
 
 
+def _keep_apart(
+    wish: c.KeepApart, state: Conversation, actor: Actor, house: House, message: MessageId, now_ms: int
+) -> Decision:
+    if state.status == MERGED:
+        return is_merged(state)
+    if state.status == CLOSED:
+        return is_closed(state, house, now_ms, "say what it belongs to")
+    if wish.other in state.apart:
+        return Facts()
+    if wish.other != state.suggestion or not wish.other:
+        return refuse("late", "Nothing speaks any more for these two being one case. There is nothing to refuse.")
+    if state.owner != actor.agent and not actor.works_on(state.queue):
+        return refuse("denied", f"You do not work on the queue {state.queue}. Ask a supervisor.")
+    return Facts(facts=(f.KeptApart(conversation=wish.other, agent=actor.agent),))
+
+
 RULES: Mapping[type[c.Act], Rule] = {
     c.Accept: _accept,
     c.Decline: _decline,
@@ -220,6 +236,7 @@ RULES: Mapping[type[c.Act], Rule] = {
     c.Reopen: _reopen,
     c.See: _see,
     c.SendAgain: _send_again,
+    c.KeepApart: _keep_apart,
     **handover.RULES,
     **afterwork.RULES,
 }

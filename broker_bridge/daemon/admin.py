@@ -16,6 +16,7 @@ from broker_bridge.daemon.clerk import Dead
 from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.office import Added, AgentLine, DeadItem, DeadLine, Declined, LedgerLine, NewAgent
+from broker_bridge.daemon.quarantine import REPLAYED
 from broker_bridge.daemon.run import bridge_seed
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.secrets import Secrets, site_key
@@ -27,7 +28,6 @@ from broker_bridge.daemon.visiting import site_bus as _bus
 
 _dead = msgspec.json.Decoder(Dead)
 _presence = msgspec.json.Decoder(Presence)
-REPLAYED = "cc.dead.replayed"
 
 
 async def agent_add(config: Config, new: NewAgent) -> Added:

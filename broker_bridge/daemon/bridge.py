@@ -29,6 +29,7 @@ from broker_bridge.daemon.lawgiver import Lawgiver
 from broker_bridge.daemon.lease import LeaseTiming
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
+from broker_bridge.daemon.quarantine import Quarantine
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.secrets import Secrets
@@ -112,6 +113,8 @@ class Bridge:
         self.lawgiver.load()
         parts.follower.listen(self.lawgiver.noticed)
         parts.alerts.of_policy = self.lawgiver.alarms
+        self.quarantine = Quarantine(self.bus, asyncio.sleep)
+        parts.alerts.of_dead = lambda: self.quarantine.waiting
 
     def _outside(self, sealer: Sealer) -> Outside:
         return Outside(
@@ -232,6 +235,7 @@ class Bridge:
             "agents": self._tell_agents(),
             "janitor": janitor.run(),
             "lawgiver": self.lawgiver.run(),
+            "quarantine": self.quarantine.run(),
         }
         for name, one in work.items():
             crew.create_task(one, name=name)

@@ -49,6 +49,10 @@ def queue_clause(actor: Actor) -> tuple[str, list[str]]:
     return f"status = 'queued' AND queue IN ({marks})", list(actor.queues)
 
 
+MINE = "(assignee = ? OR (assignee = '' AND conversation IN (SELECT id FROM conversation WHERE owner = ?)))"
+"""Of tasks: those of one agent (asked twice), and what nobody in particular has in the cases that they own."""
+
+
 class Figures:
     """One for each bridge."""
 
@@ -127,7 +131,7 @@ class Figures:
         wrap = self._floor.wrapping(actor.agent)
         is_wrapping = bool(wrap) and presence.state in ("ready", "busy")
         now_ms = self._now_ms()
-        mine = "assignee = ? AND done_ms IS NULL"
+        mine = f"{MINE} AND done_ms IS NULL"
         return v.Me(
             agent=actor.agent,
             name=actor.name,
@@ -142,8 +146,8 @@ class Figures:
             capacity=self._staff.room(actor.agent),
             load=self._floor.load(actor.agent),
             wrap=wrap,
-            tasks=self._model.count_tasks(mine, (actor.agent,)),
-            tasks_due=self._model.count_tasks(f"{mine} AND due_ms <= ?", (actor.agent, now_ms)),
+            tasks=self._model.count_tasks(mine, (actor.agent, actor.agent)),
+            tasks_due=self._model.count_tasks(f"{mine} AND due_ms <= ?", (actor.agent, actor.agent, now_ms)),
             loads=self._loads(actor.agent, self._staff.room(actor.agent)),
         )
 

@@ -286,6 +286,10 @@ class Floor:
         """Cases that wait although overflow steps were taken."""
         return [one for one in self._known.values() if one.status == QUEUED and one.steps]
 
+    def promised(self) -> list[tuple[ConversationId, int]]:
+        """Cases that must be resolved by a moment (ms)."""
+        return [(one.id, one.resolve_ms) for one in self._known.values() if one.resolve_ms is not None]
+
     def mend(self, now_ms: int) -> None:
         """Offers that a clock made which was put back since are over: their end would be hours ahead."""
         for one in self._known.values():

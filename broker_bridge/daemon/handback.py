@@ -3,7 +3,7 @@
 Law: an offer leaves whoever went away at once, and a vanished terminal after `OFFER_GRACE_S`; an unanswered conversation goes after the
 grace that the policy sets (to the colleague who is in a talk about it, if there is one); what was answered stays for the return. Silence
 counts only as long as this leader has seen it itself, by a monotonic clock: a restart, an outage or a jump of the clock sends nothing back
-by the hundred. Who was dismissed keeps nothing.
+by the hundred. Who was dismissed keeps nothing: their open tasks are for whoever owns the case, or nobody's yet.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from collections.abc import Awaitable, Callable
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
-from broker_bridge.core import targets
+from broker_bridge.core import leaving, targets
 from broker_bridge.core.seating import label
 from broker_bridge.core.standing import Standing
 from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.pen import Make
+from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.staff import Presence, Staff
 
 OFFER_GRACE_S = 2.0
+TASKS_EVERY_S = 10.0
+"""How often it is asked whose tasks there are."""
+MOST_TASKS = 200
+"""Cases of one round whose tasks are taken from who is gone."""
 GONE = ("silent", "off")
 TAKES_TRANSFERS = ("ready", "busy", "transfer_only")
 
@@ -40,6 +45,7 @@ class Handback:
         floor: Floor,
         rulebook: Rulebook,
         shifts: Shifts,
+        model: ReadModel,
         now_ms: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
@@ -49,8 +55,11 @@ class Handback:
         self._floor = floor
         self._rulebook = rulebook
         self._shifts = shifts
+        self._model = model
         self._clock = clock
         self._gone_since: dict[AgentId, float] = {}
+        self._tasks_at = -TASKS_EVERY_S
+        """When it was asked last whose tasks there are."""
 
     @property
     def _grace_s(self) -> int:
@@ -76,6 +85,24 @@ class Handback:
                 if is_here and presence.state == "silent":
                     await self._shifts.note(agent, "silent")
                 await self._give_back(agent, is_here, gone_s, append)
+        if now - self._tasks_at >= TASKS_EVERY_S:
+            self._tasks_at = now
+            await self._let_go(append)
+
+    async def _let_go(self, append: Append) -> None:
+        """Open tasks of who was dismissed: asked of the read model, so that none is forgotten over a restart."""
+        rows = self._model.db.execute("SELECT DISTINCT assignee FROM task WHERE done_ms IS NULL AND assignee <> ''")
+        for agent in {str(row[0]) for row in rows} - self._staff.active.keys():
+
+            def due(state: Conversation, agent: AgentId = agent) -> tuple[tuple[f.ConversationFact, ...], str]:
+                return leaving.let_go(state, agent), ""
+
+            found = self._model.db.execute(
+                "SELECT DISTINCT conversation FROM task WHERE done_ms IS NULL AND assignee = ? LIMIT ?",
+                (agent, MOST_TASKS),
+            )
+            for (conversation,) in found.fetchall():
+                await append(conversation, "timer", due)
 
     async def _unring(self, agent: AgentId, presence: Presence, append: Append) -> None:
         """Who took a break, or chose to have only transfers, is not rung any more."""

@@ -295,6 +295,7 @@ class Parts:
             floor=self.floor,
             rulebook=self.rulebook,
             shifts=self.shifts,
+            model=self.model,
             now_ms=out.now_ms,
             clock=out.clock,
         )

@@ -203,3 +203,55 @@ async def read_all(
     finally:
         await follow.close()
     return items
+
+
+async def read_part(
+    wire: Wire, stream: str, subject: str, *, start_seq: int, most: int, timeout_s: float = 10.0
+) -> tuple[list[Item], int]:
+    """The first `most` messages of one subject from a sequence on, and how many there are behind them.
+
+    Raises:
+        Rejected, Unknown: as `read_all`.
+    """
+    follow = Follow(wire, stream, {"filter_subject": subject}, start_seq=start_seq, batch=min(256, most))
+    items: list[Item] = []
+    try:
+        async with asyncio.timeout(timeout_s):
+            await follow.started(timeout_s)
+            while follow.pending > 0 and len(items) < most:
+                items.extend(await follow.some(most - len(items)))
+            return items, follow.pending
+    except TimeoutError as error:
+        raise Unknown(f"reading {stream} took longer than {timeout_s:g} s") from error
+    finally:
+        await follow.close()
+
+
+async def newest_from(wire: Wire, stream: str, subject: str, most: int) -> int:
+    """A sequence from which on a subject has at most `most` messages, and where it can be at least half as many.
+
+    The broker reads forwards only, and says how many there would be: so it is asked at some places, each time for half of what is left
+    (about ten questions in a long stream).
+    """
+    state = (await api(wire, f"STREAM.INFO.{stream}"))["state"]
+    low, high = int(state["first_seq"]), int(state["last_seq"]) + 1
+    middle = low
+    while True:
+        count = await _count_from(wire, stream, subject, middle)
+        if count > most:
+            low = middle
+        else:
+            high = middle
+            if middle == int(state["first_seq"]) or count * 2 >= most:
+                return high
+        if high - low <= 1:
+            return high
+        middle = (low + high) // 2
+
+
+async def _count_from(wire: Wire, stream: str, subject: str, start_seq: int) -> int:
+    name = wire.new_name("n")
+    config = {"filter_subject": subject, "deliver_policy": "by_start_sequence", "opt_start_seq": max(1, start_seq)}
+    told = await create_reader(wire, stream, name, config)
+    await wire.send(f"$JS.API.CONSUMER.DELETE.{stream}.{name}")
+    return int(told.get("num_pending", 0))

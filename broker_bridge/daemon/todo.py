@@ -13,11 +13,12 @@ from broker_bridge.contract import codec
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import views as v
 from broker_bridge.contract.ids import ConversationId
-from broker_bridge.core import afterwork, packet
+from broker_bridge.core import afterwork, leaving, packet
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor
 from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.drafts import Drafts
+from broker_bridge.daemon.figures import MINE
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.staff import Staff
@@ -55,6 +56,9 @@ class Todo:
         name, conversation, what, made_by, assignee, due_ms, observers, text, number, _, done_ms, is_dropped = row
         state = self._reading.state(conversation)
         known = state.tasks.get(name)
+        if known is not None:
+            # What is for nobody in particular is for whoever owns the case.
+            assignee = leaving.who_has(known, state)
         # Whoever is to call needs the number, whether they own the case or not.
         whole = actor.agent in (assignee, made_by) or rules.sees_addresses(state, actor)
         return v.TaskView(
@@ -106,7 +110,6 @@ def _clause(request: c.Tasks, actor: Actor) -> tuple[str, tuple[str, ...]]:
     """Condition and values for a view of the tasks."""
     where: str
     values: tuple[str, ...]
-    mine = "assignee = ?"
     if request.view == "observed":
         where, values = f"instr(observers, ?) > 0 AND {OPEN}", (f" {actor.agent} ",)
     elif request.view == "all":
@@ -116,7 +119,7 @@ def _clause(request: c.Tasks, actor: Actor) -> tuple[str, tuple[str, ...]]:
         where = "done_ms IS NOT NULL" if everybody else "done_ms IS NOT NULL AND (assignee = ? OR made_by = ?)"
         values = () if everybody else (actor.agent, actor.agent)
     else:
-        where, values = f"{mine} AND {OPEN}", (actor.agent,)
+        where, values = f"{MINE} AND {OPEN}", (actor.agent, actor.agent)
     if request.conversation is not None:
         return f"({where}) AND conversation = ?", (*values, request.conversation)
     return f"({where})", values

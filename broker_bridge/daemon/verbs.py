@@ -15,7 +15,7 @@ from typing import Any
 from broker_bridge.daemon import objects
 from broker_bridge.daemon.batch import publish_batch
 from broker_bridge.daemon.kv import Kv
-from broker_bridge.daemon.pull import Follow, Pull, read_all
+from broker_bridge.daemon.pull import Follow, Pull, newest_from, read_all, read_part
 from broker_bridge.daemon.service import Handler, Service
 from broker_bridge.daemon.wire import (
     BATCH_S,
@@ -119,6 +119,19 @@ class Verbs(ABC):
         items = await read_all(self, stream, subject, start_seq=start_seq)
         return [(item.seq, item.body, item.headers) for item in items]
 
+    async def subject_part(
+        self, stream: str, subject: str, *, start_seq: int, most: int
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        """The first `most` messages of one subject from a sequence on (sequence, body), and how many there are behind them."""
+        items, more = await read_part(self, stream, subject, start_seq=start_seq, most=most)
+        return [(item.seq, item.body) for item in items], more
+
+    async def subject_end(self, stream: str, subject: str, most: int) -> list[tuple[int, bytes]]:
+        """The newest messages of one subject: at most `most`, and at least half as many if there are."""
+        start_seq = await newest_from(self, stream, subject, most)
+        found, _ = await self.subject_part(stream, subject, start_seq=start_seq, most=2 * most)
+        return found[-most:]
+
     def pull(self, stream: str, durable: str, *, batch: int = 256, reset: bool = True) -> Pull:
         """Read a durable consumer with acks. `reset` starts it at its ack floor, so that nothing comes out of order."""
         return Pull(self, stream, durable, batch=batch, reset=reset)
@@ -148,13 +161,26 @@ class Verbs(ABC):
         """When the stream was made: it names this stream among all that ever had its name."""
         return str((await api(self, f"STREAM.INFO.{stream}"))["created"])
 
-    async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
-        """Drop messages of an exact subject, or all below a sequence; gives how many."""
+    async def subject_counts(self, stream: str, filter: str) -> dict[str, int]:
+        """How many messages each subject has that matches `filter` (wildcards allowed); at most 100,000 subjects are told."""
+        told = await api(self, f"STREAM.INFO.{stream}", {"subjects_filter": filter}, 30.0)
+        return dict(told["state"].get("subjects") or {})
+
+    async def purge(
+        self, stream: str, *, subject: str | None = None, before_seq: int | None = None, keep: int = 0
+    ) -> int:
+        """Drop messages of an exact subject, or all below a sequence; gives how many.
+
+        Args:
+            keep: so many of the newest stay. Not together with `before_seq`: the broker refuses that.
+        """
         request: dict[str, Any] = {}
         if subject is not None:
             request["filter"] = subject
         if before_seq is not None:
             request["seq"] = before_seq
+        if keep:
+            request["keep"] = keep
         return int((await api(self, f"STREAM.PURGE.{stream}", request, 60.0)).get("purged", 0))
 
     async def serve(

@@ -1,11 +1,13 @@
 """`why`, answered: the case's entries from LOG itself, and for one that waits the decision as the router would make it now.
 
-Law: any bridge answers, leader or not: every one has the floor, the index and the rules. Nothing is changed by asking.
+Law: any bridge answers, leader or not: every one has the floor, the index and the rules. Nothing is changed by asking. Of a long case not
+all is read (`MOST`): its beginning, what came after it was queued last, and its end; the view says what was left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,7 +29,11 @@ from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, CUST, States
 
 BREATH = 256
-"""Entries after which others get their turn: a case may have very many."""
+"""Entries after which others get their turn."""
+MOST = 1_000
+"""Entries that are read; of the 60 steps that a view shows at most, even a busy chat has no more."""
+FIRST, STINT, LAST = 100, 300, 600
+"""Of a longer case: of its beginning, since it came into its queue, and of its end."""
 
 
 class Whys:
@@ -58,28 +64,44 @@ class Whys:
 
     async def of(self, conversation: ConversationId, actor: Actor) -> WhyView:
         """Why it is where it is, for this reader. Raises BusError."""
-        entries = await self._entries(conversation)
         known = self._reading.state(conversation)
+        stretches = await self._stretches(conversation, known.queued_seq)
         setting = self._setting(known, actor)
-        state, told = why.folded(conversation, entries, setting)
+        state, told = why.gathered(conversation, stretches, setting, known)
         live = self._live(state) if state.status == QUEUED and state.offer is None else None
         found = why.view(state, told, setting, live)
         if live is not None:
             found = msgspec.structs.replace(found, who=tuple(self._until(one) for one in found.who))
         return found
 
-    async def _entries(self, conversation: ConversationId) -> list[tuple[int, Entry]]:
-        """All that can be read; what a later version wrote is left out."""
-        found = []
-        told = await self._bus.subject_messages(subjects.LOG, subjects.log(CONV, conversation))
-        for place, (seq, body, _) in enumerate(told):
+    async def _stretches(self, conversation: ConversationId, queued_seq: int) -> list[why.Stretch]:
+        """Its entries, with gaps where it is long."""
+        subject = subjects.log(CONV, conversation)
+        whole, more = await self._bus.subject_part(subjects.LOG, subject, start_seq=1, most=FIRST)
+        if more + len(whole) <= MOST:
+            rest = await self._bus.subject_messages(subjects.LOG, subject, start_seq=whole[-1][0] + 1) if more else []
+            return [await self._stretch([*whole, *((seq, body) for seq, body, _ in rest)])]
+        found = [await self._stretch(whole)]
+        end = await self._bus.subject_end(subjects.LOG, subject, LAST)
+        first = end[0][0]
+        if whole[-1][0] < queued_seq < first:
+            stint, after = await self._bus.subject_part(subjects.LOG, subject, start_seq=queued_seq, most=STINT)
+            found.append(await self._stretch(stint, more - len(stint) - after))
+            end, more = [one for one in end if one[0] > stint[-1][0]], after
+        found.append(await self._stretch(end, more - len(end)))
+        return found
+
+    async def _stretch(self, told: Sequence[tuple[int, bytes]], left_out: int = 0) -> why.Stretch:
+        """What of it can be read; what a later version wrote is left out."""
+        found: list[tuple[int, Entry]] = []
+        for place, (seq, body) in enumerate(told):
             if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             try:
                 found.append((seq, await self._sealer.open_entry(codec.entry(body))))
             except codec.Malformed:
                 continue
-        return found
+        return why.Stretch(entries=found, left_out=max(0, left_out))
 
     def _setting(self, state: Conversation, actor: Actor) -> why.Setting:
         customer = self._customer(state)

@@ -12,6 +12,7 @@ from broker_bridge.contract.facts import ConversationFact, Entry
 from broker_bridge.core import conversation as conv
 from broker_bridge.core import handle, joins, timers, wishes
 from broker_bridge.core.conversation import Conversation
+from broker_bridge.core.decision import Facts
 from broker_bridge.core.handle import Handle
 from broker_bridge.core.wishes import Actor
 from tests.core.world import ANNA, BOB, HOUSE, JONAS, LENA, MAYA, OLGA, OPENED, START_MS, is_sentence, received
@@ -209,6 +210,25 @@ def test_a_merge_inside_a_merge_is_undone_from_the_outside() -> None:
     site.unmerge("b", "c")
     site.unmerge("a", "b")
     assert (site.next_goes_to(ANNA), site.next_goes_to(BOB), site.next_goes_to("hand-c")) == ("a", "b", "c")
+
+
+def test_a_guess_that_was_refused_is_not_made_again_and_can_be_undone_by_merging() -> None:
+    site = _two()
+    guess = f.Suggested(conversation="a", reason="the same order")
+    site.add("b", guess)
+    assert site.cases["b"].suggestion == "a"
+    wish = c.KeepApart(id="no", conversation="b", other="a")
+    decision = wishes.decide(site.cases["b"], wish, MAYA, HOUSE, "m", START_MS)
+    assert decision == Facts(facts=(f.KeptApart(conversation="a", agent="maya"),))
+    site.add("b", *decision.facts)
+    site.add("b", guess)
+    assert (site.cases["b"].suggestion, site.cases["b"].apart) == ("", ("a",))
+    again = c.KeepApart(id="no2", conversation="b", other="a")
+    assert wishes.decide(site.cases["b"], again, MAYA, HOUSE, "m", START_MS) == Facts()
+    other = c.KeepApart(id="no3", conversation="b", other="c")
+    refused(wishes.decide(site.cases["b"], other, MAYA, HOUSE, "m", START_MS), "late", "Nothing speaks")  # type: ignore[arg-type]
+    site.merge("a", "b")
+    assert site.cases["b"].apart == () and "a" in site.cases["b"].merged
 
 
 def test_an_undone_merge_is_not_undone_twice() -> None:

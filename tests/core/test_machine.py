@@ -191,6 +191,7 @@ class Story(RuleBasedStateMachine):
             "change_task": lambda: c.ChangeTask(**one, task=f"command-{pick}", due_ms=now_ms + 60_000 * (pick % 9)),
             "finish_task": lambda: c.FinishTask(**one, task=f"command-{pick}"),
             "observe": lambda: c.Observe(**one, on=pick % 4 != 1),
+            "keep_apart": lambda: c.KeepApart(**one, other=state.suggestion or "case-2"),
             "reopen": lambda: c.Reopen(**one),
             "send_again": lambda: c.SendAgain(**one, message=ours[pick % len(ours)]),
             "see": lambda: c.See(**one),

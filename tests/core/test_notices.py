@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.words import Words
-from broker_bridge.core import notices
+from broker_bridge.core import leaving, notices
 from tests.core.test_why import FACTS
 from tests.core.world import (
     ACTORS,
@@ -75,6 +75,11 @@ def with_task(
     return owned().add(task, by=f"agent:{by}")
 
 
+def let_go(case: Case, agent: str = "jonas") -> Case:
+    """Who had tasks here no longer works here."""
+    return case.add(*leaving.let_go(case.state, agent), by="timer")
+
+
 def given_by_force() -> Case:
     case = owned()
     case.do(c.Transfer(id="force", conversation=CASE, to_agent="lena", force=True), OLGA)
@@ -133,6 +138,30 @@ ROWS: list[tuple[str, Callable[[], Case], Told]] = [
         "who does it and follows it hears one reminder",
         lambda: with_task("call_back", observers=("maya",)).add(f.TaskReminded(task="t", due_ms=START_MS), by="timer"),
         [("maya", "reminder", "A call-back is due: ask the shop")],
+    ),
+    (
+        "a task of who is gone is the owner's, and whoever made or follows it is told",
+        lambda: let_go(with_task(by="lena", assignee="jonas", observers=("olga",))),
+        [
+            ("maya", "assigned", "Jonas no longer works here: a task of theirs is yours now: ask the shop"),
+            ("lena", "observed", "Jonas no longer works here: a task of theirs is Maya's now: ask the shop"),
+            ("olga", "observed", "Jonas no longer works here: a task of theirs is Maya's now: ask the shop"),
+        ],
+    ),
+    (
+        "in a case that nobody has it is nobody's, and the supervisors know",
+        lambda: let_go(with_task(by="jonas", assignee="jonas", observers=()).add(f.Queued(queue="orders"))),
+        [
+            ("jonas", "observed", "Jonas no longer works here: a task of theirs is nobody's now: ask the shop"),
+            ("olga", "observed", "Jonas no longer works here: a task of theirs is nobody's now."),
+        ],
+    ),
+    (
+        "a reminder of what nobody has goes to the supervisors",
+        lambda: let_go(with_task(observers=()).add(f.Queued(queue="orders")), "maya").add(
+            f.TaskReminded(task="t", due_ms=START_MS), by="timer"
+        ),
+        [("olga", "reminder", "A task is due: ask the shop")],
     ),
     ("a task given by a colleague", with_task, [("maya", "assigned", "Jonas gave you a task: ask the shop")]),
     ("a task for oneself is no news", lambda: with_task(by="maya"), []),

@@ -6,6 +6,7 @@ import pytest
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
+from broker_bridge.contract.ids import short_number
 from broker_bridge.contract.policy import Skill
 from broker_bridge.contract.views import FileLine, Item
 from broker_bridge.contract.words import Address, File, Packet, Words
@@ -148,6 +149,7 @@ def test_what_could_not_be_read_says_why_and_keeps_its_source() -> None:
         (f.Woken(reason="agent", agent="maya"), "Maya woke it"),
         (f.Woken(reason="time"), "awake again: its time came"),
         (f.Prioritized(agent="olga", priority=1), "Olga: priority 1"),
+        (f.KeptApart(agent="maya", conversation="case-2"), f"Maya: it does not belong to #{short_number('case-2')}"),
         (f.Overflowed(queue="orders", step=1, widen=1, waited_s=60), "waited 60 s: asks 1 less of every skill"),
         (
             f.Overflowed(queue="orders", step=2, to_queue="returns", waited_s=9),
@@ -257,6 +259,7 @@ def test_every_fact_of_a_conversation_is_shown_told_or_silent_on_purpose() -> No
         f.Snoozed,
         f.Woken,
         f.Prioritized,
+        f.KeptApart,
         f.Overflowed,
         f.TaskAdded,
         f.TaskDone,

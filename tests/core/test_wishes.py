@@ -50,6 +50,7 @@ def _unread(case: Case) -> Case:
 STATES: dict[str, Callable[[], Case]] = {
     "new": Case,
     "queued": queued,
+    "a guess": lambda: queued().add(f.Suggested(conversation=OTHER, reason="the same order")),
     "queued, asked": lambda: queued().add(f.Offered(agent="lena", until_ms=0)),
     "owned": lambda: _unread(_failed(owned())),
     "owned, asked": lambda: _unread(_failed(owned())).add(f.Offered(agent="lena", until_ms=0, is_transfer=True)),
@@ -88,6 +89,7 @@ WISHES: dict[str, Callable[[Case], c.Act]] = {
     "prioritize": lambda case: c.Prioritize(id="w", conversation=CASE, priority=1),
     "add_task": lambda case: c.AddTask(id="w", conversation=CASE, text="call the shop"),
     "observe": lambda case: c.Observe(id="w", conversation=CASE),
+    "keep_apart": lambda case: c.KeepApart(id="w", conversation=CASE, other=case.state.suggestion or OTHER),
 }
 OTHER = "case-2"
 GONE = "case-0"
@@ -133,58 +135,62 @@ LETTERS = {"late": "L", "not_yours": "N", "denied": "D", "unknown": "U", "bad": 
 
 # + facts, . granted and true already, else the first letter of the refusal's code, one column a wish in the order of WISHES and JOINS.
 TABLE = """
-    new            maya   U U U U U U U U U U U U U U U U U U U U U U U
-    new            jonas  U U U U U U U U U U U U U U U U U U U U U U U
-    new            lena   U U U U U U U U U U U U U U U U U U U U U U U
-    new            olga   U U U U U U U U U U U U U U U U U U U U U U U
-    queued         maya   + L N + N N N L N . N N L L L N N + + + + L N
-    queued         jonas  + L N + N N N L N . N N L L L N N + + + + L N
-    queued         lena   D L N + N N N L N . N N L L L N N D + + N L N
-    queued         olga   + L N + + N + L N . + N L L L N . + + + + L N
-    queued, asked  maya   + L N + N N N L N . N N L L L N N + + + + L N
-    queued, asked  jonas  + L N + N N N L N . N N L L L N N + + + + L N
-    queued, asked  lena   + + N + N N N L N . N N L L L N N D + + N L N
-    queued, asked  olga   + L N + + N + L N . + N L L L N . + + + + L N
-    owned          maya   . L + + + L + L + + D L L L L + . + + + + L +
-    owned          jonas  L L N + N N N L N . N N L L L N N + + + N L N
-    owned          lena   L L N + N N N L N . N N L L L N N D + + N L N
-    owned          olga   L L N + + N + L N . + N L L L N . + + + + L N
-    owned, asked   maya   . L + + + + + L + + D L L L L + . + + + + L +
-    owned, asked   jonas  L L N + N N N L N . N N L L L N N + + + N L N
-    owned, asked   lena   + + N + N N N L N . N N L L L N N D + + N L N
-    owned, asked   olga   L L N + + N + L N . + N L L L N . + + + + L N
-    all ring       maya   + L N + N N N L N . N N L L L N N + + + + L N
-    all ring       jonas  + + N + N N N L N . N N L L L N N + + + + L N
-    all ring       lena   + + N + N N N L N . N N L L L N N D + + N L N
-    all ring       olga   + L N + + N + L N . + N L L L N . + + + + L N
-    talking        maya   . L + + + L + L + + D + + L L + . + + + + L +
-    talking        jonas  L L N + N N N L N . N N N L L N N + + + N L N
-    talking        lena   L L N + N N N L N . N N + L L N N D + + N L N
-    talking        olga   L L N + + N + L N . + N + L L N . + + + + L N
-    asleep         maya   . L + + + L + L + . D L L L L + + + + + + L +
-    asleep         jonas  L L N + N N N L N . N N L L L N N + + + N L N
-    asleep         lena   L L N + N N N L N . N N L L L N N D + + N L N
-    asleep         olga   L L N + + N + L N . + N L L L N + + + + + L N
-    went on here   maya   + L N + N N N L N . N N L L L N N + + + + + N
-    went on here   jonas  + L N + N N N L N . N N L L L N N + + + + + N
-    went on here   lena   D L N + N N N L N . N N L L L N N D + + N D N
-    went on here   olga   + L N + + N + L N . + N L L L N . + + + + + N
-    closed         maya   L L L + L L L + L . L L L L L L L L + + + L L
-    closed         jonas  L L L + L L L + L . L L L L L L L L + + + L L
-    closed         lena   L L L + L L L D L . L L L L L L L L + + N L L
-    closed         olga   L L L + L L L + L . L L L L L L . L + + + L L
-    wrap-up        maya   L L L + L L L + L . L L L + + L L L + + Y L L
-    wrap-up        jonas  L L L + L L L + L . L L L N N L L L + + Y L L
-    wrap-up        lena   L L L + L L L D L . L L L N N L L L + + N L L
-    wrap-up        olga   L L L + L L L + L . L L L + + L . L + + Y L L
-    merged         maya   L L L L L L L L L . L L L L L L L L L L . + L
-    merged         jonas  L L L L L L L L L . L L L L L L L L L L . + L
-    merged         lena   L L L L L L L L L . L L L L L L L L L L . D L
-    merged         olga   L L L L L L L L L . L L L L L L . L L L . + L
-    erased         maya   L L L L L L L L L L L L L L L L L L L L U U U
-    erased         jonas  L L L L L L L L L L L L L L L L L L L L U U U
-    erased         lena   L L L L L L L L L L L L L L L L L L L L U U U
-    erased         olga   L L L L L L L L L L L L L L L L L L L L U U U
+    new            maya   U U U U U U U U U U U U U U U U U U U U U U U U
+    new            jonas  U U U U U U U U U U U U U U U U U U U U U U U U
+    new            lena   U U U U U U U U U U U U U U U U U U U U U U U U
+    new            olga   U U U U U U U U U U U U U U U U U U U U U U U U
+    queued         maya   + L N + N N N L N . N N L L L N N + + + L + L N
+    queued         jonas  + L N + N N N L N . N N L L L N N + + + L + L N
+    queued         lena   D L N + N N N L N . N N L L L N N D + + L N L N
+    queued         olga   + L N + + N + L N . + N L L L N . + + + L + L N
+    a guess        maya   + L N + N N N L N . N N L L L N N + + + + + L N
+    a guess        jonas  + L N + N N N L N . N N L L L N N + + + + + L N
+    a guess        lena   D L N + N N N L N . N N L L L N N D + + D N L N
+    a guess        olga   + L N + + N + L N . + N L L L N . + + + + + L N
+    queued, asked  maya   + L N + N N N L N . N N L L L N N + + + L + L N
+    queued, asked  jonas  + L N + N N N L N . N N L L L N N + + + L + L N
+    queued, asked  lena   + + N + N N N L N . N N L L L N N D + + L N L N
+    queued, asked  olga   + L N + + N + L N . + N L L L N . + + + L + L N
+    owned          maya   . L + + + L + L + + D L L L L + . + + + L + L +
+    owned          jonas  L L N + N N N L N . N N L L L N N + + + L N L N
+    owned          lena   L L N + N N N L N . N N L L L N N D + + L N L N
+    owned          olga   L L N + + N + L N . + N L L L N . + + + L + L N
+    owned, asked   maya   . L + + + + + L + + D L L L L + . + + + L + L +
+    owned, asked   jonas  L L N + N N N L N . N N L L L N N + + + L N L N
+    owned, asked   lena   + + N + N N N L N . N N L L L N N D + + L N L N
+    owned, asked   olga   L L N + + N + L N . + N L L L N . + + + L + L N
+    all ring       maya   + L N + N N N L N . N N L L L N N + + + L + L N
+    all ring       jonas  + + N + N N N L N . N N L L L N N + + + L + L N
+    all ring       lena   + + N + N N N L N . N N L L L N N D + + L N L N
+    all ring       olga   + L N + + N + L N . + N L L L N . + + + L + L N
+    talking        maya   . L + + + L + L + + D + + L L + . + + + L + L +
+    talking        jonas  L L N + N N N L N . N N N L L N N + + + L N L N
+    talking        lena   L L N + N N N L N . N N + L L N N D + + L N L N
+    talking        olga   L L N + + N + L N . + N + L L N . + + + L + L N
+    asleep         maya   . L + + + L + L + . D L L L L + + + + + L + L +
+    asleep         jonas  L L N + N N N L N . N N L L L N N + + + L N L N
+    asleep         lena   L L N + N N N L N . N N L L L N N D + + L N L N
+    asleep         olga   L L N + + N + L N . + N L L L N + + + + L + L N
+    went on here   maya   + L N + N N N L N . N N L L L N N + + + L + + N
+    went on here   jonas  + L N + N N N L N . N N L L L N N + + + L + + N
+    went on here   lena   D L N + N N N L N . N N L L L N N D + + L N D N
+    went on here   olga   + L N + + N + L N . + N L L L N . + + + L + + N
+    closed         maya   L L L + L L L + L . L L L L L L L L + + L + L L
+    closed         jonas  L L L + L L L + L . L L L L L L L L + + L + L L
+    closed         lena   L L L + L L L D L . L L L L L L L L + + L N L L
+    closed         olga   L L L + L L L + L . L L L L L L . L + + L + L L
+    wrap-up        maya   L L L + L L L + L . L L L + + L L L + + L Y L L
+    wrap-up        jonas  L L L + L L L + L . L L L N N L L L + + L Y L L
+    wrap-up        lena   L L L + L L L D L . L L L N N L L L + + L N L L
+    wrap-up        olga   L L L + L L L + L . L L L + + L . L + + L Y L L
+    merged         maya   L L L L L L L L L . L L L L L L L L L L L . + L
+    merged         jonas  L L L L L L L L L . L L L L L L L L L L L . + L
+    merged         lena   L L L L L L L L L . L L L L L L L L L L L . D L
+    merged         olga   L L L L L L L L L . L L L L L L . L L L L . + L
+    erased         maya   L L L L L L L L L L L L L L L L L L L L L U U U
+    erased         jonas  L L L L L L L L L L L L L L L L L L L L L U U U
+    erased         lena   L L L L L L L L L L L L L L L L L L L L L U U U
+    erased         olga   L L L L L L L L L L L L L L L L L L L L L U U U
 """
 
 PEOPLE = {one.agent: one for one in ACTORS}
@@ -307,7 +313,14 @@ def test_a_command_repeated_is_done_once_and_answered_alike() -> None:
     assert list(case.state.out) == ["message-a"]
 
 
-WHERE = {"confirm": "talking", "end_consult": "talking", "wake": "asleep", "wrap_up": "wrap-up", "more_time": "wrap-up"}
+WHERE = {
+    "confirm": "talking",
+    "keep_apart": "a guess",
+    "end_consult": "talking",
+    "wake": "asleep",
+    "wrap_up": "wrap-up",
+    "more_time": "wrap-up",
+}
 """States in which they are granted to Maya, where it is not `owned`."""
 NOT_HERS = ("decline", "take_back", "reopen", "accept", "force_transfer")
 

@@ -157,6 +157,15 @@ class Connection:
     async def last_for(self, subject: str, stream: str) -> tuple[int, bytes] | None:
         return (self._log.items[-1].seq, self._log.items[-1].body) if self._log.items else None
 
+    async def subject_part(
+        self, stream: str, subject: str, *, start_seq: int, most: int
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        found = await self.subject_messages(stream, subject, start_seq=start_seq)
+        return [(seq, body) for seq, body, _ in found[:most]], max(0, len(found) - most)
+
+    async def subject_end(self, stream: str, subject: str, most: int) -> list[tuple[int, bytes]]:
+        return [(seq, body) for seq, body, _ in (await self.subject_messages(stream, subject))[-most:]]
+
     async def put_object(self, bucket: str, name: str, data: bytes, *, is_sealed: bool = False) -> None: ...
 
     async def get_object(self, bucket: str, name: str, *, is_sealed: bool = False) -> bytes | None:

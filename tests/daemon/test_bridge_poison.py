@@ -15,7 +15,8 @@ from broker_bridge.contract import views as v
 from broker_bridge.daemon import admin
 from broker_bridge.daemon.bus import Outgoing
 from broker_bridge.daemon.office import DeadLine, Declined
-from tests.daemon.site import Site, assert_promises, item
+from broker_bridge.daemon.quarantine import REPLAYED
+from tests.daemon.site import Agent, Site, assert_promises, item
 from tests.until import until
 
 
@@ -110,6 +111,46 @@ async def test_what_is_no_item_at_all_is_kept_shown_and_replayed_and_the_books_b
     books = (await site.books())["fake"]
     assert books.gap == 0 and books.stored == 1 and books.quarantined == books.received - 1
     await assert_promises(site, [item(1, "anna", "the lane goes on")])
+
+
+async def _notice(site: Site, boss: Agent) -> v.Alert | None:
+    view = await boss.get(c.Directory(), v.DirectoryView)
+    return next((one for one in view.notices if one.id.startswith("dead:")), None)
+
+
+async def test_supervisors_are_told_of_it_until_it_was_replayed_or_cleared_away(site: Site) -> None:
+    await site.enroll("olga", role="supervisor")
+    async with site.agent("olga") as olga:
+        await olga.get(c.Hello(), v.Welcome)
+        assert await _notice(site, olga) is None
+
+        async def says(words: str) -> v.Alert:
+            async def told() -> v.Alert | None:
+                found = await _notice(site, olga)
+                return found if found is not None and words in found.text else None
+
+            return await until(told, bound_s=20.0, saying=f"no alert says {words!r}")
+
+        await site.insist([{"id": "r1", "from": "anna", "receipt": "read", "message": "nobodys"}])
+        first = await says("1 item could not be read or applied, the newest on fake: ")
+        assert first.severity == "late" and "did not send" in first.text and "`broker-bridge dead list`" in first.text
+        await site.insist([{"id": "r2", "from": "bert", "receipt": "read", "message": "nobodys"}])
+        second = await says("2 items could not be read or applied")
+        assert second.id != first.id and second.at_ms > first.at_ms
+        site.kill()
+        await site.start()
+        assert (await says("2 items")).id == second.id
+        async with site.bus() as bus:
+            newest = (await _dead(site, 2))[-1].seq
+            # As a replay that came through: nothing new lies there.
+            await bus.publish(Outgoing(REPLAYED, str(newest).encode(), {}))
+            assert (await says("1 item")).id == f"dead:{newest - 1}"
+            await bus.purge("DEAD")
+
+        async def is_over() -> bool:
+            return await _notice(site, olga) is None
+
+        await until(is_over, bound_s=20.0, saying="it stays an alert")
 
 
 async def test_an_item_that_failed_twice_can_be_replayed_until_its_cause_is_repaired(site: Site) -> None:

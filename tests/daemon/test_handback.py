@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
+from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules
 from broker_bridge.core import conversation as conv
 from tests.daemon.small_house import Small
@@ -166,6 +168,73 @@ async def test_whoever_was_dismissed_keeps_nothing(small: Small) -> None:
     last = small.facts("conv", "case")[-1]
     assert isinstance(last, f.Queued)
     assert last.reason == "Maya no longer works here"
+
+
+async def with_a_task(small: Small) -> None:
+    """Maya's, due in an hour; Lena follows it."""
+    await owned(small)
+    wish = c.AddTask(
+        id="t", conversation="case", text="call the bank", assignee="maya", due_ms=small.now_ms + 3_600_000
+    )
+    await small.done("maya", msgspec.structs.replace(wish, observers=("lena",)))
+
+
+async def test_the_tasks_of_who_was_dismissed_keep_their_time_and_are_nobodys_once(small: Small) -> None:
+    await with_a_task(small)
+    due_ms = small.state("case").tasks["t"].due_ms
+    small.enroll("olga", role="supervisor")
+    small.log.put("agent", "maya", f.Dismissed())
+    await after(small, 11, "maya", "lena")
+    state = small.state("case")
+    assert (state.status, state.owner) == (conv.QUEUED, "")
+    task = state.tasks["t"]
+    assert (task.assignee, task.due_ms, task.text, task.observers) == ("", due_ms, "call the bank", ("lena",))
+    page = await small.ask("lena", c.Tasks(view="all"))
+    assert isinstance(page, v.TaskPage)
+    assert [(one.text, one.assignee, one.may_change) for one in page.tasks] == [("call the bank", "", True)]
+    small.parts.alerts._known = None
+    olga = small.staff.actor("olga")
+    assert olga is not None
+    alerts = [one for one in small.parts.alerts.of(olga) if one.id == "task:t"]
+    assert [(one.text, one.severity) for one in alerts] == [
+        ("Anna chat has a task that is nobody's, due in 59 min", "near")
+    ]
+    # Another bridge leads after a restart: nothing is said twice.
+    other = Small(log=small.log, keys=small.keys, rules=small.rules, boot="other", now_ms=small.now_ms)
+    for leader in (small, other):
+        for _ in range(3):
+            leader.later(11)
+            await leader.round()
+    assert sum(isinstance(one, f.TaskChanged) for one in small.facts("conv", "case")) == 1
+
+
+async def test_whoever_takes_the_case_has_the_task_and_is_reminded_and_finishes_it(small: Small) -> None:
+    await with_a_task(small)
+    small.log.put("agent", "maya", f.Dismissed())
+    await after(small, 11, "maya", "lena")
+    await small.done("lena", c.Accept(id="a", conversation="case"))
+    page = await small.ask("lena", c.Tasks(view="mine"))
+    assert isinstance(page, v.TaskPage)
+    assert [(one.task, one.assignee_name) for one in page.tasks] == [("t", "Lena")]
+    assert small.reading.figures.me(small.staff.actor("lena")).tasks == 1  # type: ignore[arg-type]
+    await after(small, 3_700, "lena")
+    last = small.facts("conv", "case")
+    assert sum(isinstance(one, f.TaskReminded) for one in last) == 1
+    await small.done("lena", c.FinishTask(id="f", conversation="case", task="t"))
+    assert small.state("case").tasks == {}
+
+
+async def test_a_task_in_a_case_of_somebody_else_is_theirs_then(small: Small) -> None:
+    await owned(small)
+    wish = c.AddTask(id="t", conversation="case", text="look at it", assignee="lena")
+    await small.done("maya", wish)
+    small.log.put("agent", "lena", f.Dismissed())
+    await after(small, 11, "maya", "lena")
+    assert small.state("case").tasks["t"].assignee == ""
+    page = await small.ask("maya", c.Tasks(view="mine"))
+    assert isinstance(page, v.TaskPage) and [one.task for one in page.tasks] == ["t"]
+    small.parts.alerts._known = None
+    assert [one.id for one in small.parts.alerts._reckoned(small.now_ms) if one.id.startswith("task:")] == []
 
 
 async def talk(small: Small) -> None:

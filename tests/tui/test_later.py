@@ -267,6 +267,19 @@ async def test_change_begins_with_what_the_task_says(tmp_path: Path) -> None:
         assert (act.assignee, act.due_ms, act.observers) == ("ole", at("15:30") - 20_000, ("ole",))
 
 
+async def test_a_task_that_is_nobodys_is_given_to_somebody(tmp_path: Path) -> None:
+    async with anna(tmp_path) as it:
+        free = replace(TASKS[0], assignee="", assignee_name="")
+        it.fake.tasks = TaskPage(tasks=(free,), total=1)
+        await it.press("4")
+        await until(lambda: it.screen.todo.chosen() == free and "nobody" in it.text())
+        await opens(it, "A", Tasking)
+        await until(lambda: "Maya Lindqvist" in it.text() or it.app.screen.query_one("#assignee", Input).has_focus)
+        await it.press(*"ole", "enter")
+        act = await it.posted(c.ChangeTask)
+        assert (act.task, act.assignee, act.due_ms) == (free.task, "ole", free.due_ms)
+
+
 async def test_a_task_of_somebody_else_is_not_changed(tmp_path: Path) -> None:
     async with anna(tmp_path) as it:
         await it.press("4", "G")

@@ -47,6 +47,18 @@ async def test_the_suggestion_is_one_key_and_enter(tmp_path: Path) -> None:
         assert act == c.Merge(id=act.id, conversation="c-anna", into="c-2108", epoch=3)
 
 
+async def test_no_to_the_suggestion_is_one_key_and_it_is_not_shown_where_nothing_is_suggested(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        await _anna(it, replaced(SUGGESTED, verbs=(*SUGGESTED.verbs, "keep_apart")))
+        await until(lambda: "N not the same" in it.text())
+        await it.press("N")
+        act = await it.posted(c.KeepApart)
+        assert act == c.KeepApart(id=act.id, conversation="c-anna", other="c-2108")
+        await until(lambda: f"#{SECOND_NUMBER} is another case" in it.text())
+        it.fake.feed(replaced(SUGGESTED, rev=102, suggestion=""))
+        await until(lambda: "may belong to" not in it.text() and "N not the same" not in it.text())
+
+
 async def test_tab_turns_it_round(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await _anna(it)

@@ -462,6 +462,15 @@ class FakeBus(Verbs):
         found = await self.ask(lambda: self.sky.server.streams[stream].matching(subject, start_seq), 10.0)
         return [(one.seq, one.body, one.headers) for one in found]
 
+    async def subject_part(
+        self, stream: str, subject: str, *, start_seq: int, most: int
+    ) -> tuple[list[tuple[int, bytes]], int]:
+        found = await self.subject_messages(stream, subject, start_seq=start_seq)
+        return [(seq, body) for seq, body, _ in found[:most]], max(0, len(found) - most)
+
+    async def subject_end(self, stream: str, subject: str, most: int) -> list[tuple[int, bytes]]:
+        return [(seq, body) for seq, body, _ in (await self.subject_messages(stream, subject))[-most:]]
+
     async def stream_bounds(self, stream: str) -> tuple[int, int, int]:
         def bounds() -> tuple[int, int, int]:
             found = self.sky.server.streams[stream]
@@ -473,8 +482,13 @@ class FakeBus(Verbs):
     async def stream_created(self, stream: str) -> str:
         return await self.ask(lambda: f"the one and only {stream}", 5.0)
 
-    async def purge(self, stream: str, *, subject: str | None = None, before_seq: int | None = None) -> int:
-        return await self.ask(lambda: self.sky.server.streams[stream].purge(subject, before_seq), 60.0)
+    async def subject_counts(self, stream: str, filter: str) -> dict[str, int]:
+        return await self.ask(lambda: self.sky.server.streams[stream].counts(filter), 30.0)
+
+    async def purge(
+        self, stream: str, *, subject: str | None = None, before_seq: int | None = None, keep: int = 0
+    ) -> int:
+        return await self.ask(lambda: self.sky.server.streams[stream].purge(subject, before_seq, keep), 60.0)
 
     async def put_object(
         self, bucket: str, name: str, data: bytes | Sequence[bytes], *, is_sealed: bool = False

@@ -15,9 +15,19 @@ from typing import Protocol
 
 from broker_bridge.daemon.batch import EXPECT, MAX_BYTES, MAX_MESSAGES
 from broker_bridge.daemon.kv import is_marker
-from broker_bridge.daemon.wire import LostRace, Outgoing, SeenBefore, Stored, StoreFull, TooLarge, Unavailable
+from broker_bridge.daemon.wire import (
+    LostRace,
+    Outgoing,
+    Rejected,
+    SeenBefore,
+    Stored,
+    StoreFull,
+    TooLarge,
+    Unavailable,
+)
 
 ID = "Nats-Msg-Id"
+BAD_REQUEST_CODE = 10003
 
 
 @dataclass(slots=True)
@@ -156,15 +166,29 @@ class Stream:
             del self.by_subject[found.subject]
         return True
 
-    def purge(self, subject: str | None, before_seq: int | None) -> int:
+    def purge(self, subject: str | None, before_seq: int | None, keep: int = 0) -> int:
+        """Raises Rejected: `keep` and a sequence together."""
+        if before_seq and keep:
+            raise Rejected(BAD_REQUEST_CODE, "bad request")
         doomed = [
             one.seq
             for one in self.messages.values()
             if (subject is None or one.subject == subject) and (before_seq is None or one.seq < before_seq)
         ]
+        doomed = doomed[: max(0, len(doomed) - keep)]
         for seq in doomed:
             self.delete(seq)
         return len(doomed)
+
+    def counts(self, filter: str) -> dict[str, int]:
+        """How many messages there are of each subject; `filter` may end in `*` or `>`."""
+        prefix = filter.rstrip("*>")
+        is_exact = prefix == filter
+        return {
+            subject: len(seqs)
+            for subject, seqs in self.by_subject.items()
+            if seqs and (subject == filter if is_exact else subject.startswith(prefix))
+        }
 
     def age(self, seq: int, now_s: float) -> None:
         """The life of a bucket's message is over: its key has expired, and a marker says so until that is over too."""
