@@ -20,7 +20,14 @@ def execute(args: argparse.Namespace) -> int:
     if args.planted and args.planted not in BUGS:
         exits.say(f"no bug of that name; there are: {', '.join(BUGS)}")
         return exits.USAGE
-    found = run.run(args.first, args.seeds, planted=args.planted, seconds=args.seconds, jobs=args.jobs)
+
+    def broken(told: run.Told) -> None:
+        # Ten thousand take a quarter of an hour: nobody shall wait for the end of it to hear of the first.
+        exits.say(f"seed {told.seed} broke a promise; again: {run.repeated(told.seed, args.planted)}")
+
+    found = run.run(
+        args.first, args.seeds, planted=args.planted, seconds=args.seconds, jobs=args.jobs, on_broken=broken
+    )
     if args.json:
         print(json_line({**msgspec.to_builtins(found), "a_second": round(found.a_second, 1)}))
     else:

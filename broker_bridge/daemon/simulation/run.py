@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from threading import Event
@@ -89,15 +89,28 @@ def histories(seeds: Sequence[int], planted: str = "", seconds: float | None = N
             )
 
 
-def run(first: int, seeds: int, *, planted: str = "", seconds: float | None = None, jobs: int | None = None) -> Summary:
-    """Play `seeds` histories from seed `first` on; with a planted bug, until it is found. `seconds`: begin none after that."""
+def run(
+    first: int,
+    seeds: int,
+    *,
+    planted: str = "",
+    seconds: float | None = None,
+    jobs: int | None = None,
+    on_broken: Callable[[Told], None] = lambda told: None,
+) -> Summary:
+    """Play `seeds` histories from seed `first` on; with a planted bug, until it is found.
+
+    Args:
+        seconds: begin none after that.
+        on_broken: called at once with each history that broke a promise, from the threads that read the workers.
+    """
     began = time.monotonic()
     jobs = max(1, min(jobs or os.cpu_count() or 1, seeds))
     with ThreadPoolExecutor(jobs) as crew:
         workers = [_Worker(first + place, first + seeds, jobs, planted, seconds) for place in range(jobs)]
         try:
             found = Event() if planted else None
-            parts = list(crew.map(lambda worker: worker.told(found), workers))
+            parts = list(crew.map(lambda worker: worker.told(found, on_broken), workers))
         finally:
             for worker in workers:
                 worker.end()
@@ -132,12 +145,14 @@ class _Worker:
             env={**os.environ, "PYTHONHASHSEED": HASH_SEED},
         )
 
-    def told(self, is_found: Event | None) -> list[Told]:
+    def told(self, is_found: Event | None, on_broken: Callable[[Told], None]) -> list[Told]:
         """What it played; with `is_found`, until some worker has found something. Raises RuntimeError: it ended badly."""
         found: list[Told] = []
         assert self._process.stdout is not None
         for line in self._process.stdout:
             found.append(_lines.decode(line))
+            if found[-1].problems:
+                on_broken(found[-1])
             if is_found is not None and (found[-1].problems or is_found.is_set()):
                 is_found.set()
                 self.end()
