@@ -14,6 +14,8 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.envelopes import Said, Stored
 from broker_bridge.contract.policy import Hours, QueueRules, Span
 from broker_bridge.contract.words import Address, Words
+from broker_bridge.core.definitions import Policy
+from broker_bridge.core.replay import Plan, Replay
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
 from broker_bridge.daemon import wire
 from broker_bridge.daemon.seal import Sealer
@@ -263,7 +265,7 @@ async def test_whoever_knows_the_customer_is_waited_for_here_too() -> None:
         assert rings_at(small.state(second.id)) == (knows,)
 
 
-async def test_a_case_that_rang_at_once_is_routed_alike_by_what_if_and_folds_alike_from_the_log() -> None:
+async def test_a_case_that_rang_at_once_folds_alike_from_the_log() -> None:
     small = a_house("ann")
     async with small.working():
         await leads(small, "ann")
@@ -273,6 +275,23 @@ async def test_a_case_that_rang_at_once_is_routed_alike_by_what_if_and_folds_ali
         before = codec.encode(cell.state.offer)
         await small.states.reload(cell)
         assert codec.encode(cell.state.offer) == before
+
+
+async def test_what_if_makes_the_decisions_of_beginnings_again() -> None:
+    small = a_house("ann", "bob", "eve")
+    async with small.working():
+        await leads(small, "ann", "bob", "eve")
+        for number in range(9):
+            small.later(3)
+            for agent in ("ann", "bob", "eve"):
+                small.sits(agent)
+            assert rings_at(await comes(small, f"sender{number}"))
+    replay = Replay(Plan(), Policy(queues={"orders": QueueRules()}))
+    for item in small.log.items:
+        _, _, kind, name = item.subject.split(".")
+        replay.take(item.seq, kind, name, codec.entry(item.body))
+    told = replay.finish()
+    assert (told.all.decisions, told.all.reproduced) == (9, 9), told.missed
 
 
 # spare keys
