@@ -226,6 +226,8 @@ def _split_off(fact: f.SplitOff, state: Conversation, entry: Entry, seq: int) ->
 def _split_from(fact: f.SplitFrom, state: Conversation, entry: Entry, seq: int) -> None:
     words = opened(fact.words)
     state.split_from = fact.conversation
+    # Whoever split it knows the customer: asked first, if it waits.
+    state.last_owner = fact.agent
     state.name = words.name or state.name
     state.text = words.text or state.text
     state.unread = fact.unread

@@ -15,7 +15,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.ids import AgentId, ConversationId, HandleId, MessageId
 from broker_bridge.contract.words import Address, Words
-from broker_bridge.core.actor import Actor, House, is_merged, not_owner
+from broker_bridge.core.actor import Actor, House, held, is_merged, not_owner
 from broker_bridge.core.decision import refuse
 from broker_bridge.core.handle import Handle
 from broker_bridge.core.state import CLOSED, MERGED, OWNED, REPLIES, RESOLUTION, Conversation, Promise, Way
@@ -214,7 +214,8 @@ def split(
     house: House,
     now_ms: int,
 ) -> Joined | Refusal:
-    """Messages from one on become a case of their own (`new`, empty so far), owned by whoever splits."""
+    """Messages from one on become a case of their own (`new`, empty so far), owned by whoever splits; in the queue, if that is more than
+    they can carry."""
     refusal = not_owner(source, actor, house, now_ms, "split it")
     if refusal is not None:
         return refusal
@@ -231,6 +232,7 @@ def split(
     since_ms, moved_ms = source.waiting_since_ms, moved.waits_since_ms
     stays = since_ms is not None and (moved_ms is None or since_ms < moved_ms)
     gone = f.SplitOff(into=new.id, agent=actor.agent, number=new.number, from_seq=moved.from_seq, is_waiting=stays)
+    is_theirs = _has_room_for_both(source, last.channel_kind, moved, actor, house, stays=stays)
     began = (
         f.Opened(
             customer=source.customer,
@@ -251,15 +253,32 @@ def split(
             words=Words(name=source.name, text=moved.text),
         ),
         *(_promises(source, new) if moved.waits_since_ms is not None else ()),
-        f.Queued(queue=source.queue, reason="split"),
-        f.Accepted(agent=actor.agent, epoch=1),
+        f.Queued(
+            queue=source.queue, reason="split" if is_theirs else f"{actor.name} has no room for what was split off"
+        ),
+        *((f.Accepted(agent=actor.agent, epoch=1),) if is_theirs else ()),
     )
     return Joined(
         source=(gone,),
         target=began,
         handles=tuple((name, new.id) for name in dict.fromkeys(pointing)),
-        gives=((actor.agent, house.policy.desk.cost(last.channel_kind).units),),
+        gives=((actor.agent, house.policy.desk.cost(last.channel_kind).units),) if is_theirs else (),
     )
+
+
+def _has_room_for_both(
+    source: Conversation, kind: str, moved: Moved, actor: Actor, house: House, *, stays: bool
+) -> bool:
+    """Whether whoever splits can carry the new case beside the old one; supervisors know what they do."""
+    if actor.is_supervisor:
+        return True
+    desk = house.policy.desk
+    new, old = desk.cost(kind), desk.cost(source.channel_kind)
+    wanted = new.units if new.idle_counts or moved.waits_since_ms is not None else 0
+    # Where idle cases take no place, the old one gives its place back when whoever waits goes along.
+    is_idle_then = source.last_in_seq >= moved.from_seq and not stays
+    freed = held(source, house, actor.agent) if is_idle_then and not old.idle_counts else 0
+    return not wanted or house.place(actor.agent).has_room(wanted - freed)
 
 
 def leads_to(state: Conversation) -> ConversationId:

@@ -75,6 +75,9 @@ class Acting:
 
     async def act(self, wish: c.Act, actor: Actor) -> tuple[int, Decision]:
         """(LOG sequence or 0, what was decided). Raises Blocked, Overloaded, BusError."""
+        if isinstance(wish, c.Merge | c.Unmerge | c.Split) and wish.id in self.state(wish.conversation).commands:
+            # Asked again: what was to be joined or parted stands elsewhere by now.
+            return 0, Facts()
         for _ in range(PICTURES):
             try:
                 if isinstance(wish, c.Merge):
@@ -209,13 +212,13 @@ class Acting:
                 if isinstance(found, Refusal):
                     return {}, found
                 gives = found.gives
-                self._check(cells[2:3], gives)
+                self._check(cells[2 : 2 + len(gives)], gives)
                 entries = dict(_entries(found, cells, wish.id, now_ms, by, state.customer))
                 return {**entries, **given(new, gives, now_ms, by, first=2)}, Facts()
 
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
-                self._wrote(cells[:2], cells[2:3], gives)
+                self._wrote(cells[:2], cells[2 : 2 + len(gives)], gives)
         return seq, found
 
     def _moved(self, state: Conversation, message: str) -> joins.Moved | None:

@@ -3,18 +3,21 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.facts import ConversationFact, Entry
+from broker_bridge.contract.policy import Cost, DeskRules
 from broker_bridge.core import conversation as conv
 from broker_bridge.core import handle, joins, timers, wishes
 from broker_bridge.core.conversation import Conversation
 from broker_bridge.core.decision import Facts
+from broker_bridge.core.definitions import Policy
 from broker_bridge.core.handle import Handle
-from broker_bridge.core.wishes import Actor
+from broker_bridge.core.wishes import Actor, House, Place
 from tests.core.world import ANNA, BOB, HOUSE, JONAS, LENA, MAYA, OLGA, OPENED, START_MS, is_sentence, received
 
 
@@ -290,7 +293,7 @@ class TestTasks:
 class TestSplit:
     """This message and all later ones become a case of their own."""
 
-    def _split(self, site: Site, actor: Actor = MAYA, **moved: Any) -> joins.Joined | Refusal:
+    def _split(self, site: Site, actor: Actor = MAYA, house: House = HOUSE, **moved: Any) -> joins.Joined | Refusal:
         source = site.cases["a"]
         what: dict[str, Any] = {
             "from_seq": source.last_in_seq,
@@ -299,7 +302,7 @@ class TestSplit:
             "waits_since_ms": None,
         }
         found = joins.split(
-            source, conv.begin("new"), joins.Moved(**(what | moved)), site.handles, actor, HOUSE, START_MS
+            source, conv.begin("new"), joins.Moved(**(what | moved)), site.handles, actor, house, START_MS
         )
         if isinstance(found, joins.Joined):
             site.cases["new"] = conv.begin("new")
@@ -327,6 +330,44 @@ class TestSplit:
         self._split(site, waits_since_ms=START_MS + 10**6)
         assert (site.cases["a"].waiting_since_ms, site.cases["a"].due_ms) == (since_ms, due_ms)
         assert site.cases["new"].due_ms is not None
+
+    @pytest.mark.parametrize(
+        ("load", "idle_counts", "waits", "is_theirs"),
+        [
+            (80, True, True, True),
+            (81, True, True, False),
+            # What nobody waits for takes no place where idle cases take none.
+            (100, False, False, True),
+            (81, True, False, False),
+            # Who waits goes along, and so does the place.
+            (100, False, True, True),
+        ],
+    )
+    def test_what_the_splitter_cannot_carry_waits_in_the_queue(
+        self, load: int, idle_counts: bool, waits: bool, is_theirs: bool
+    ) -> None:
+        site = self._site()
+        costs = tuple(Cost(channel_kind=kind, units=20, idle_counts=idle_counts) for kind in ("email", "webchat"))
+        house = msgspec.structs.replace(
+            HOUSE, policy=Policy(desk=DeskRules(costs=costs)), place=lambda _: Place(load=load, units=100)
+        )
+        found = self._split(site, house=house, waits_since_ms=site.cases["a"].waiting_since_ms if waits else None)
+        assert isinstance(found, joins.Joined)
+        new = site.cases["new"]
+        assert (new.status, new.owner, new.last_owner) == (
+            ("owned", "maya", "maya") if is_theirs else ("queued", "", "maya")
+        )
+        assert found.gives == ((("maya", 20),) if is_theirs else ())
+        reason = next(fact.reason for fact in found.target if isinstance(fact, f.Queued))
+        assert reason == ("split" if is_theirs else "Maya has no room for what was split off")
+
+    def test_a_supervisor_who_splits_knows_what_they_do(self) -> None:
+        site = Site()
+        site.opens("a", ANNA, "olga")
+        site.add("a", received("2", BOB, "chat"))
+        house = msgspec.structs.replace(HOUSE, place=lambda _: Place(load=100, units=100))
+        assert isinstance(self._split(site, OLGA, house), joins.Joined)
+        assert site.cases["new"].owner == "olga"
 
     def test_whoever_waits_only_for_what_goes_waits_there(self) -> None:
         site = self._site()

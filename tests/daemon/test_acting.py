@@ -435,6 +435,59 @@ async def test_a_split_makes_a_case_of_its_own_with_handle_draft_and_place() -> 
         assert small.state(new).messages > state.messages - 1
 
 
+async def test_a_split_above_the_limit_leaves_the_new_case_in_the_queue_for_whoever_has_room() -> None:
+    small = await a_house("ann", "bob", units=50)
+    small.parts.offers._offers_at_all = True
+    async with small.working():
+        await two_cases(small)
+        small.log.put("conv", "one", spoken("one", "second", "another matter"))
+        await small.catch_up()
+        places = len(small.facts("load", "ann"))
+        done = await small.done("ann", c.Split(id="s", conversation="one", message="second"))
+        new = done.conversation
+        assert new is not None
+        state = small.state(new)
+        assert (state.status, state.owner, state.last_owner) == (QUEUED, "", "ann")
+        assert (small.floor.load("ann"), len(small.facts("load", "ann"))) == (2 * CHAT, places)
+        assert owner_of(small, "hand-one") == new
+        await small.round()
+        # Ann knows the customer, and may have time soon: she is waited for, as long as the queue says.
+        assert small.ringing(new) == ()
+        small.later(31)
+        for agent in ("ann", "bob"):
+            small.sits(agent)
+        await small.round()
+        assert small.ringing(new) == ("bob",)
+        # Nobody splits twice by asking twice.
+        assert (await small.done("ann", c.Split(id="s", conversation="one", message="second"))).conversation == new
+        assert small.state(new).seq == max(one.seq for one in small.log.items if one.subject.endswith(new))
+
+
+async def test_merge_and_its_undoing_are_done_once_though_they_are_asked_for_again() -> None:
+    small = await a_house()
+    async with small.working():
+        await two_cases(small)
+        for wish in (c.Merge(id="m", conversation="one", into="two"), c.Unmerge(id="u", conversation="one")):
+            await small.done("ann", wish)
+            written = len(small.log.items)
+            await small.done("ann", wish)
+            assert len(small.log.items) == written
+
+
+async def test_whoever_split_it_is_asked_first_once_they_have_room() -> None:
+    small = await a_house("ann", "bob", units=50)
+    small.parts.offers._offers_at_all = True
+    async with small.working():
+        await two_cases(small)
+        small.log.put("conv", "one", spoken("one", "second", "another matter"))
+        await small.catch_up()
+        new = (await small.done("ann", c.Split(id="s", conversation="one", message="second"))).conversation
+        assert new is not None
+        await small.done("ann", c.Close(id="done", conversation="two", disposition="solved"))
+        await small.round()
+        assert small.ringing(new) == ("ann",)
+
+
 async def test_a_split_takes_along_what_was_decided_but_not_followed_yet() -> None:
     """The message is in the log and in the state; the list of messages does not have it yet."""
     small = await a_house()

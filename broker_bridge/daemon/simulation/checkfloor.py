@@ -1,8 +1,8 @@
 """Checkers of the floor: nobody carries more than they can, nobody is offered what does not fit, nobody waits while somebody is free.
 
 Law: as checkers.py. What an agent carries is reckoned at every entry, in the units of the house. Two things may lift somebody above
-their own limit, by rule: a supervisor's act (and a split, which only parts what one has), and a customer who writes again in a case of a
-channel whose idle cases do not count.
+their own limit, by rule: a supervisor's act, and a customer who writes again in a case of a channel whose idle cases do not
+count.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def _involved(state: Conversation) -> set[str]:
 
 
 def _is_by_rule(found: Evidence, at: Moment, agent: str) -> bool:
-    """Whether the limit is not asked: a supervisor's act, or a split."""
+    """Whether the limit is not asked: a supervisor's act."""
     by = at.entry.by.removeprefix("agent:")
     if by in found.world.agents and found.agent(by).role == "supervisor":
         return any(isinstance(one, f.Accepted) for one in at.entry.facts)
-    return any(isinstance(one, f.SplitFrom) for one in at.entry.facts)
+    return False
 
 
 def offers_fit(found: Evidence) -> None:
