@@ -64,17 +64,23 @@ class Window:
         self.agent = agent
         self.state = DeskState()
         self.told: list[v.Notice] = []
+        self._n = 0
 
     async def hello(self, since: int | None = None) -> None:
         """As the window says it after a silence; what comes from here on is applied."""
         upto = self.state.upto if since is None else since
         self.state.welcome(await self.agent.get(c.Hello(since=upto, min=upto), v.Welcome))
+        self._n = self.state.n
 
     def hear(self, subject: str, body: bytes) -> None:
         if subject.endswith(".beat"):
             self.state.apply_beat(codec.beat(body))
         elif subject.endswith(".desk"):
             self.told += self.state.apply_feed(codec.feed(body)).notices
+
+    def is_answered(self) -> bool:
+        """Whether a message came since the hello."""
+        return self.state.n > self._n
 
     def reminders(self) -> list[str]:
         return [one.text for one in self.told if one.kind == "reminder"]
@@ -113,8 +119,7 @@ async def test_a_reminder_that_came_while_the_bridge_was_started_again_is_told_o
             await until(window.reminders, bound_s=20.0, saying="the reminder was missed")
             for since in (None, window.state.upto, 0):
                 await window.hello(since)
-                n = window.state.n
-                await until(lambda n=n: window.state.n > n, saying="no answer to the hello")
+                await until(window.is_answered, saying="no answer to the hello")
             assert window.reminders() == ["A task is due: call her"]
             await listening.close()
     finally:
