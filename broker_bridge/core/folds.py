@@ -144,7 +144,7 @@ def _task_done(fact: f.TaskDone, state: Conversation, entry: Entry, seq: int) ->
 def _task_reminded(fact: f.TaskReminded, state: Conversation, entry: Entry, seq: int) -> None:
     task = state.tasks.get(fact.task)
     if task is not None and task.due_ms == fact.due_ms:
-        state.tasks[fact.task] = msgspec.structs.replace(task, is_reminded=True)
+        state.tasks[fact.task] = msgspec.structs.replace(task, is_reminded=True, reminded_seq=seq)
 
 
 def _observed(fact: f.Observed, state: Conversation, entry: Entry, seq: int) -> None:

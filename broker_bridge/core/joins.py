@@ -153,7 +153,7 @@ def _task_back(source: Conversation, target: Conversation, name: str, agent: Age
     there, here = target.tasks.get(name), source.tasks[name]
     if there is None:
         return (f.TaskDone(task=name, agent=agent),)
-    if there == msgspec.structs.replace(here, at_ms=there.at_ms):
+    if there == msgspec.structs.replace(here, at_ms=there.at_ms, reminded_seq=there.reminded_seq):
         return ()
     return (_task(target, name),)
 

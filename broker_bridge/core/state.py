@@ -112,6 +112,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     number: str
     at_ms: int
     is_reminded: bool = False
+    reminded_seq: int = 0
+    """Sequence of the reminder; 0: it was not reminded of here."""
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -188,6 +188,8 @@ class Desk:
             chat_url=self._chat_url,
         )
         feed.is_counted = True
+        if request.since:
+            self._home.remind(feed, self._todo.reminders(actor, request.since), request.since)
         self._home.announce(feed)
         return answer
 

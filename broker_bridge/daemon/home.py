@@ -66,6 +66,8 @@ class Feed:
     """Counts or the agent's own figures changed."""
     notices: list[v.Notice] = field(default_factory=list)
     """To be told with the next message, once."""
+    told_upto: int | None = None
+    """While there are some: up to which sequence of LOG everything has been told."""
     told_at: float = -math.inf
     """When its last message left, on the home's clock."""
 
@@ -161,7 +163,20 @@ class Home:
             mine = notices.for_agent(addressed, feed.agent, is_supervisor=actor.is_supervisor, by=by)
             if mine:
                 feed.notices.extend(mine)
+                feed.told_upto = news.seq - 1 if feed.told_upto is None else feed.told_upto
                 feed.is_counted = True
+
+    def remind(self, feed: Feed, found: list[v.Notice], since: int) -> None:
+        """What a terminal may have missed since it was told everything up to `since`."""
+        left = MOST_NOTICES - len(feed.notices)
+        fresh = [one for one in found if one not in feed.notices][: max(0, left)]
+        if fresh:
+            feed.notices.extend(fresh)
+            feed.told_upto = since if feed.told_upto is None else min(since, feed.told_upto)
+
+    def _upto(self, feed: Feed) -> int:
+        """What a message that tells no notices may say: what is not told yet was not told, should this bridge die now."""
+        return self._position() if feed.told_upto is None else min(feed.told_upto, self._position())
 
     def touch(self, conversation: ConversationId) -> None:
         """What is shown of a conversation changed."""
@@ -262,7 +277,7 @@ class Home:
                 beat = v.Beat(
                     epoch=feed.epoch,
                     n=feed.n,
-                    upto=self._position(),
+                    upto=self._upto(feed),
                     at_ms=self._now_ms(),
                     counts=self._reading.figures.counts(actor),
                 )
@@ -349,7 +364,7 @@ class Home:
             feed.n += 1
             told: tuple[v.Notice, ...] = ()
             if is_last:
-                told, feed.notices = tuple(feed.notices), []
+                told, feed.notices, feed.told_upto = tuple(feed.notices), [], None
             message = v.Feed(
                 epoch=feed.epoch,
                 n=feed.n,
@@ -382,7 +397,7 @@ class Home:
             message = v.ThreadFeed(
                 epoch=feed.epoch,
                 n=feed.n,
-                upto=self._position(),
+                upto=self._upto(feed),
                 conv=conversation,
                 row=self._reading.row(conversation, actor),
                 items=tuple(chunk),

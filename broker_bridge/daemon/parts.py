@@ -14,10 +14,12 @@ from typing import Any
 
 from broker_bridge.contract import codec
 from broker_bridge.contract.commands import Refusal
+from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId
 from broker_bridge.core import notices, whereabouts
 from broker_bridge.core.actor import House, Place
 from broker_bridge.core.inbound import Source
+from broker_bridge.core.state import Conversation
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.alerts import Alerts
@@ -163,7 +165,7 @@ class Parts:
             now_ms=out.now_ms,
             clock=out.clock,
             sleep=out.sleep,
-            told=lambda entry, state: notices.told(entry, state, self.staff.name_of, self.rulebook.policy),
+            told=self._notices,
         )
         self.acting = Acting(
             writer=self.writer,
@@ -176,7 +178,9 @@ class Parts:
             house=self.house,
             now_ms=out.now_ms,
         )
-        self.todo = Todo(model=self.model, reading=self.reading, staff=self.staff, drafts=self.drafts)
+        self.todo = Todo(
+            model=self.model, reading=self.reading, staff=self.staff, drafts=self.drafts, told=self._notices
+        )
         self.desk = Desk(
             acting=self.acting,
             shifts=self.shifts,
@@ -340,6 +344,9 @@ class Parts:
             capabilities=route.capabilities,
             own_addresses=_own_addresses(route),
         )
+
+    def _notices(self, entry: Entry, state: Conversation) -> tuple[notices.Addressed, ...]:
+        return notices.told(entry, state, self.staff.name_of, self.rulebook.policy)
 
     def _name_in_log(self, agent: str) -> str:
         """An agent's name as of the entry being applied: the same whether the log is followed or read anew."""

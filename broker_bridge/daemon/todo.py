@@ -5,17 +5,21 @@ Law: as reading.py: nothing is changed, and everything that leaves has gone thro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from broker_bridge.contract import codec
 from broker_bridge.contract import commands as c
+from broker_bridge.contract import facts as f
 from broker_bridge.contract import views as v
+from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import ConversationId
-from broker_bridge.core import afterwork, leaving, packet
+from broker_bridge.core import afterwork, leaving, notices, packet
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor
+from broker_bridge.core.notices import Addressed
 from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.figures import MINE
@@ -33,11 +37,21 @@ OPEN = "done_ms IS NULL"
 class Todo:
     """One for each bridge."""
 
-    def __init__(self, *, model: ReadModel, reading: Reading, staff: Staff, drafts: Drafts) -> None:
+    def __init__(
+        self,
+        *,
+        model: ReadModel,
+        reading: Reading,
+        staff: Staff,
+        drafts: Drafts,
+        told: Callable[[Entry, Conversation], tuple[Addressed, ...]] = lambda entry, state: (),
+    ) -> None:
+        """`told`: the notices of an entry, with the state of its case after it."""
         self._model = model
         self._reading = reading
         self._staff = staff
         self._drafts = drafts
+        self._told = told
 
     def tasks(self, request: c.Tasks, actor: Actor) -> v.TaskPage:
         """Those due first at the top; as many as fit one answer."""
@@ -51,6 +65,21 @@ class Todo:
         while len(page.tasks) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 4096:
             page = msgspec.structs.replace(page, tasks=page.tasks[: len(page.tasks) // 2])
         return page
+
+    def reminders(self, actor: Actor, since: int) -> list[v.Notice]:
+        """Of open tasks, what this agent was to be told after a sequence of LOG and may have missed: nobody was at home to them."""
+        concerns = f"({MINE} OR instr(observers, ?) > 0 OR (assignee = '' AND ?)) AND {OPEN} AND due_ms IS NOT NULL"
+        values = (actor.agent, actor.agent, f" {actor.agent} ", actor.is_supervisor)
+        found: list[v.Notice] = []
+        for row in self._model.tasks(concerns, values, MOST_TASKS):
+            name, state = str(row[0]), self._reading.state(str(row[1]))
+            task = state.tasks.get(name)
+            if task is None or not task.is_reminded or task.reminded_seq <= since or task.due_ms is None:
+                continue
+            fact = f.TaskReminded(task=name, due_ms=task.due_ms)
+            addressed = self._told(Entry(at_ms=task.due_ms, by="timer", facts=(fact,)), state)
+            found += notices.for_agent(addressed, actor.agent, is_supervisor=actor.is_supervisor)
+        return found
 
     def _task(self, row: tuple[Any, ...], actor: Actor) -> v.TaskView:
         name, conversation, what, made_by, assignee, due_ms, observers, text, number, _, done_ms, is_dropped = row
