@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
 from agent_tui.model.cells import fit, width
 from agent_tui.model.runs import Run, line
 from agent_tui.paint import Painted
+
+STEPS: tuple[BindingType, ...] = (
+    Binding("tab", "app.focus_next", show=False, priority=True),
+    Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+)
+"""Between the fields of a form: before the field sees the key, so that what is typed right after it is for the next one."""
 
 
 class Entry(Horizontal):

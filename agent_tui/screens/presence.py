@@ -6,10 +6,11 @@ it is said to anybody.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from agent_tui.model import clock, presence
@@ -37,6 +38,8 @@ class Chosen(NamedTuple):
 class Presencing(Listed[Chosen | None]):
     """For oneself; with `whom` for a colleague, at once and without a time."""
 
+    # Before the list or the field sees it: what is typed right after it is for the other one.
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "turn", show=False, priority=True)]
     columns = 70
 
     def __init__(
@@ -113,6 +116,9 @@ class Presencing(Listed[Chosen | None]):
         if me is not None:
             sign, role = presence.look(me.state, self.place.glyphs)
             since = f" {clock.long(now_ms - me.since_ms)}" if me.since_ms else ""
+            if me.state == "wrap_up" and me.until_ms is not None:
+                # What is left, as in the status line: `since_ms` is of the state that the wrap-up stands over.
+                since = f" {clock.left(me.until_ms, now_ms)} left"
             words = presence.word(me.state, me.reason)
             left.append(Part((Run(sign, role), Run(f" {words}", "text"), Run(since, "mut")), 1))
         return tuple(left), ()
@@ -128,11 +134,7 @@ class Presencing(Listed[Chosen | None]):
         return (*choose, Key("space", when), Key("tab", "back at"), Key("esc", "back", 1)), ""
 
     async def on_key(self, event: events.Key) -> None:
-        if event.key == "tab":
-            event.stop()
-            event.prevent_default()
-            self._turn()
-        elif isinstance(self.focused, Input):
+        if isinstance(self.focused, Input):
             return
         elif event.key.isdigit() and 0 < int(event.key) <= len(self._options):
             event.stop()
@@ -146,18 +148,18 @@ class Presencing(Listed[Chosen | None]):
             self._show_when()
             self.show_title()
 
-    def _turn(self) -> None:
+    def action_turn(self) -> None:
         """Between the list and the time of being back, which is for being away."""
         if self._whom:
             return
         if isinstance(self.focused, Input):
-            self.list_of().focus()
+            self.set_focus(self.list_of())
             return
         place = self.list_of().cursor
         away = [n for n, option in enumerate(self._options) if option.is_away]
         if away and place not in away:
             self.list_of().select(away[0])
-        self.query_one("#back", Input).focus()
+        self.set_focus(self.query_one("#back", Input))
 
     def on_descendant_focus(self) -> None:
         self.show_title()

@@ -5,10 +5,11 @@ The law: what is not understood is not a time; the customer's next message wakes
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.widgets import Input
 
 from agent_tui.model import when
@@ -21,7 +22,7 @@ from agent_tui.paint import Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens import titles
 from agent_tui.screens.dialog import Choices, Listed
-from agent_tui.screens.form import Entry
+from agent_tui.screens.form import STEPS, Entry
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Row
 
@@ -37,6 +38,7 @@ class Until(NamedTuple):
 class Snoozing(Listed[Until | None]):
     """A number chooses at once; letters and `tab` go to the field."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*STEPS]
     columns = 70
     rows = 13
 
@@ -102,6 +104,10 @@ class Snoozing(Listed[Until | None]):
                 event.stop()
                 typed.insert_text_at_cursor(event.character)
                 self.set_focus(typed)
+        elif event.is_printable and event.character is not None:
+            # Typed before the field had the focus: the field keeps its own letters to itself.
+            event.stop()
+            typed.insert_text_at_cursor(event.character)
 
     @on(Input.Changed)
     def _typed(self) -> None:

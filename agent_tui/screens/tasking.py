@@ -6,10 +6,11 @@ stand beside what was typed.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.widgets import Input
 
 from agent_tui.begin import begin
@@ -21,7 +22,7 @@ from agent_tui.model.runs import BLANK, Run, line
 from agent_tui.model.task_lines import Wish
 from agent_tui.paint import Painted
 from agent_tui.screens.dialog import Dialog
-from agent_tui.screens.form import Entry
+from agent_tui.screens.form import STEPS, Entry
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Directory
 from broker_bridge.contract.views import Colleague, DirectoryView
@@ -45,6 +46,7 @@ class Draft(NamedTuple):
 class Tasking(Dialog[Wish | None]):
     """One field a line; `enter` in any of them keeps the task."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*STEPS]
     columns = 78
 
     def __init__(self, place: Workplace, title: str, about: str, *, is_call: bool, draft: Draft) -> None:

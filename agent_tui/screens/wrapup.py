@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
@@ -24,7 +25,7 @@ from agent_tui.model.wrapup_lines import FOLLOW, Form
 from agent_tui.paint import Painted
 from agent_tui.panes.lines import LineList
 from agent_tui.screens.dialog import Choices, Listed
-from agent_tui.screens.form import Entry
+from agent_tui.screens.form import STEPS, Entry
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.policy import Disposition
 from broker_bridge.contract.views import Row
@@ -63,6 +64,11 @@ class TagField(Input):
 class WrappingUp(Listed[Ended | None]):
     """Over a case in wrap-up, or over an open one whose outcome has to be complete before it closes."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *STEPS,
+        # As tab: what is typed right after the number is for the field that its outcome asks for.
+        *(Binding(str(n), f"number({n})", show=False, priority=True) for n in range(1, 10)),
+    ]
     DEFAULT_CSS: ClassVar[str] = "WrappingUp #outcomes { height: 5; }"
     columns = 70
 
@@ -194,16 +200,20 @@ class WrappingUp(Listed[Ended | None]):
 
     # Keys.
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a field a digit is a digit."""
+        return action != "number" or not isinstance(self.focused, Input)
+
+    def action_number(self, number: int) -> None:
+        if number <= len(self._outcomes):
+            self._choose(number - 1)
+
     async def on_key(self, event: events.Key) -> None:
         typing = isinstance(self.focused, Input)
         if event.key == "f2" or (event.key in ("plus", "+") and not typing):
             event.stop()
             if self._more is not None and self._row.wrap_until_ms is not None:
                 self._more()
-            return
-        if not typing and event.key.isdigit() and 0 < int(event.key) <= len(self._outcomes):
-            event.stop()
-            self._choose(int(event.key) - 1)
             return
         if typing and event.key in ("down", "up"):
             event.stop()

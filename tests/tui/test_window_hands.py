@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from agent_tui.model import composer_lines
 from agent_tui.panes.lines import LineList
@@ -14,6 +15,7 @@ from broker_bridge.contract import commands as c
 from broker_bridge.contract.views import Reach
 from tests.tui import fakes, scenes
 from tests.tui.test_window import Desk, desk
+from tests.tui.test_wrapup import wrapping
 from tests.until import until
 
 CONV = "c-soren"
@@ -35,6 +37,46 @@ async def test_letters_that_follow_the_reply_key_at_once_are_text(tmp_path: Path
             it.app.post_message(events.Key(letter if letter != " " else "space", letter))
         await until(lambda: it.draft == "ead me")
         assert not [act for act in it.fake.posted if not isinstance(act, c.See)]
+
+
+def at_once(it: Desk, *keys: str) -> None:
+    """All of them before the window has looked at the first, as a slow line brings them."""
+    for key in keys:
+        it.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+def held(it: Desk, id: str) -> str:
+    found = it.app.screen.query(f"#{id}")
+    return found.first(Input).value if found else ""
+
+
+async def test_a_wrap_up_that_is_typed_in_one_go_lands_in_its_fields(tmp_path: Path) -> None:
+    async with wrapping(tmp_path) as it:
+        at_once(it, "2", *"35", "tab", *"gold", "tab", *"mon", "tab", *"once", "shift+tab", "9")
+        await until(lambda: held(it, "note") == "once")
+        assert (held(it, "value-0"), held(it, "tag"), held(it, "follow")) == ("35", "gold", "mon9")
+
+
+@pytest.mark.parametrize(("keys", "typed"), [((*"today15:30",), "today15:30"), (("tab", *"30m"), "30m")])
+async def test_a_snooze_that_is_typed_in_one_go_is_the_time_that_was_typed(
+    tmp_path: Path, keys: tuple[str, ...], typed: str
+) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        await it.press("z")
+        await until(lambda: bool(it.app.screen.query("#until")))
+        await it.pilot.pause()
+        at_once(it, *keys)
+        await until(lambda: held(it, "until") == typed)
+
+
+async def test_when_one_is_back_is_typed_right_after_tab(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        await it.press("b")
+        await until(lambda: bool(it.app.screen.query("#back")))
+        await it.pilot.pause()
+        at_once(it, "tab", *"30m")
+        await until(lambda: held(it, "back") == "30m")
 
 
 async def test_a_conversation_that_somebody_took_gives_its_place_to_the_one_under_the_cursor(tmp_path: Path) -> None:
