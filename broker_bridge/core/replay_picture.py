@@ -56,6 +56,9 @@ class Picture(PastFloor):
             self._awaited[stand.id] = request
             return choice(waits=f"waits for {request.prefer[0]}, who knows the customer", again_ms=wait_ms)
         agents = _choose(self.index, request)
+        if stand.channel_kind in rules.auto_accept:
+            # As the router: the machine accepts for the first of them, and no place of the others is taken.
+            agents = agents[:1]
         if agents:
             sitting = self.index.sitting(agents[0])
             return choice(agents=agents, reason=merit(sitting, request, responsible, last) if sitting else "")

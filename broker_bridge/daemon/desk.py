@@ -260,8 +260,9 @@ class Desk:
         if request.silent and not actor.is_supervisor:
             await self._audit.refused(actor.agent, "thread", "denied")
             return refuse("denied", "Silent reading is for supervisors.")
-        await self._read(state, actor)
         draft = await self._drafts.load(actor.agent, request.conversation) if request.before is None else None
+        # The last wait before the page is made: whose case it is may have changed meanwhile.
+        await self._read(self._reading.state(request.conversation), actor)
         page = self._reading.page(request.conversation, request.before, request.limit, actor)
         page = _fitting(msgspec.structs.replace(page, draft=draft))
         if request.watch:

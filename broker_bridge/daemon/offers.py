@@ -181,6 +181,9 @@ class Offers:
         asked = self._choose(request)
         if not asked:
             return None
+        if state.channel_kind in rules.auto_accept:
+            # The machine accepts for the first of them at once: it takes no place of the others.
+            asked = asked[:1]
         why = self.why(state, waiting, rules, request, asked[0], now_ms, knowing)
         index = self._floor.index
         for agent in asked:

@@ -42,6 +42,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_until_ms: int | None = None
     heard_ms: int = 0
     """When the terminal was heard of last."""
+    chose_ms: int = 0
+    """When the state or the next one was chosen: later than every choice known then, whatever the clock says. 0 = by an older bridge."""
 
 
 _presences = msgspec.json.Decoder(Presence)
@@ -182,7 +184,7 @@ class Staff:
             fresh = msgspec.structs.replace(known, next_state="", next_reason="", next_until_ms=None, heard_ms=now_ms)
         else:
             fresh = Presence(state=state, reason=reason, until_ms=until_ms, since_ms=now_ms, heard_ms=now_ms)
-        return await self._keep(agent, fresh, is_news=True)
+        return await self._keep(agent, self._after(known, fresh), is_news=True)
 
     async def follow(self, agent: AgentId) -> Presence | None:
         """The work in hand is done: the next status, if one was chosen, begins. Whoever is silent is not heard by this."""
@@ -196,7 +198,11 @@ class Staff:
             since_ms=self._now_ms(),
             heard_ms=known.heard_ms,
         )
-        return await self._keep(agent, fresh, is_news=True)
+        return await self._keep(agent, self._after(known, fresh), is_news=True)
+
+    def _after(self, known: Presence, fresh: Presence) -> Presence:
+        """As a choice that comes after what is known."""
+        return msgspec.structs.replace(fresh, chose_ms=max(self._now_ms(), known.chose_ms + 1))
 
     async def _keep(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> Presence:
         now_ms = self._now_ms()
@@ -207,6 +213,8 @@ class Staff:
                 await self._bucket.put(agent, msgspec.json.encode(fresh))
                 self._kept_ms[agent] = now_ms
             except BusError as error:
+                # It may or may not be there: the next word of the terminal puts it.
+                self._kept_ms.pop(agent, None)
                 log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
         return fresh
 
@@ -216,7 +224,7 @@ class Staff:
         return list(self._presence)
 
     def told(self, agent: AgentId, value: bytes | None) -> None:
-        """The bucket says so; a newer word of our own wins."""
+        """The bucket says so; the newest choice wins, whoever heard the terminal last."""
         if value is None:
             self._presence.pop(agent, None)
             self._came.pop(agent, None)
@@ -228,8 +236,19 @@ class Staff:
             log.error("a presence could not be read", extra={"agent": agent})
             return
         known = self._presence.get(agent, OFF)
-        if fresh.heard_ms >= known.heard_ms:
-            if fresh.heard_ms > known.heard_ms:
-                self._came[agent] = (fresh.heard_ms, self._now_ms())
-            self._presence[agent] = fresh
-            self._changed(agent)
+        if fresh.heard_ms > known.heard_ms:
+            self._came[agent] = (fresh.heard_ms, self._now_ms())
+        chosen = fresh if _is_newer(fresh, known) else known
+        if chosen is known and fresh.chose_ms < known.chose_ms:
+            # Somebody heard the terminal who did not know of the choice yet, and the bucket has theirs now: ours is put again.
+            self._kept_ms.pop(agent, None)
+        self._presence[agent] = msgspec.structs.replace(chosen, heard_ms=max(fresh.heard_ms, known.heard_ms))
+        self._changed(agent)
+
+
+def _is_newer(fresh: Presence, known: Presence) -> bool:
+    """Whether the choice of `fresh` is not older: when a terminal was heard says nothing of what its agent chose."""
+    if not fresh.chose_ms or not known.chose_ms:
+        return fresh.heard_ms >= known.heard_ms
+    # Two choices at once: the bucket's order is everybody's.
+    return fresh.chose_ms >= known.chose_ms

@@ -108,6 +108,21 @@ async def test_an_offer_of_a_channel_that_the_machine_accepts_is_theirs_at_once(
         assert small.ringing("mail") == ("ann",)
 
 
+async def test_where_everybody_rings_what_the_machine_accepts_takes_the_place_of_one_only() -> None:
+    """Simulation, seed 21830: the others were taken to carry it too, and were asked about nothing more."""
+    small = a_house(("ann", "bob"), auto_accept=("webchat",), mode="everybody")
+    async with small.working():
+        await here(small, "ann", "bob")
+        for number in range(12):
+            small.case(f"case{number:02}", channel="chat")
+            await small.round()
+            await small.catch_up()
+        owners = Counter(small.state(f"case{number:02}").owner for number in range(12))
+        assert owners == {"ann": 6, "bob": 6}
+        given = [fact for number in range(12) for fact in small.facts("conv", f"case{number:02}")]
+        assert all(not fact.also for fact in given if isinstance(fact, f.Offered))
+
+
 # hours
 
 

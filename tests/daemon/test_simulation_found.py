@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from broker_bridge.contract import codec
+from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
+from broker_bridge.contract import views as v
 from broker_bridge.contract.envelopes import Receipt, Said
 from broker_bridge.contract.envelopes import Stored as EnvelopeStored
 from broker_bridge.contract.facts import Entry
@@ -16,7 +18,7 @@ from broker_bridge.daemon import streams
 from broker_bridge.daemon.bus import Bus
 from broker_bridge.daemon.states import CONV, HAND
 from broker_bridge.daemon.wire import Outgoing, Stored
-from tests.daemon.small_house import NOW_MS, Log, Small
+from tests.daemon.small_house import NOW_MS, Bucket, Log, Small
 from tests.until import until
 
 
@@ -153,3 +155,37 @@ async def test_a_leader_no_more_offers_nothing_that_it_had_begun_to() -> None:
     writing.cancel()
     routing.cancel()
     assert len(small.log.items) == before
+
+
+class SlowDrafts(Bucket):
+    """A bucket that is read while something else happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def get(self, key: str) -> tuple[bytes, int] | None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().get(key)
+
+
+async def test_a_supervisor_whose_case_is_taken_away_while_it_is_being_read_leaves_a_record_of_the_look() -> None:
+    """Seed 30067: it was theirs when the question came, and nobody's when the page was made."""
+    drafts = SlowDrafts()
+    small = Small(drafts=drafts)
+    small.enroll("olga", role="supervisor")
+    small.case("case")
+    small.log.put("conv", "case", f.Accepted(agent="olga", epoch=1))
+    await small.catch_up()
+
+    async def back_to_the_queue() -> None:
+        small.log.put("conv", "case", f.Queued(queue="orders", reason="Olga is gone."))
+        await small.catch_up()
+
+    drafts.meanwhile = back_to_the_queue
+    page = await small.ask("olga", c.Thread(conversation="case", silent=True))
+    assert isinstance(page, v.ThreadPage)
+    assert page.row.owner == ""
+    assert [item for item in small.log.items if item.subject.startswith("cc.audit.") and b"read" in item.body]

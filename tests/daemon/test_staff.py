@@ -5,6 +5,7 @@ from typing import cast
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.staff import PRESENCE_TTL_S, Staff
 from broker_bridge.daemon.states import States
+from broker_bridge.daemon.wire import Unavailable
 
 
 class Bucket:
@@ -33,3 +34,85 @@ async def test_an_agent_whose_terminal_speaks_every_eight_seconds_never_expires_
     assert max(gaps_ms) < PRESENCE_TTL_S * 1000 / 2
     assert bucket.now_ms - bucket.put_ms[-1] < PRESENCE_TTL_S * 1000 / 2
     assert staff.presence("maya").state == "ready"
+
+
+class Shared:
+    """A bucket that tells nobody by itself: the test says which word reaches which bridge when."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+        self.is_broken = False
+
+    async def get(self, key: str) -> tuple[bytes, int] | None:
+        return None
+
+    async def put(self, key: str, value: bytes) -> int:
+        if self.is_broken:
+            raise Unavailable("no connection to the broker")
+        self.values.append(value)
+        return len(self.values)
+
+
+def a_bridge(bucket: Shared, clock: list[int]) -> Staff:
+    return Staff(cast(States, None), cast(ReadModel, None), bucket, lambda: clock[0])
+
+
+async def two_bridges_one_choice() -> tuple[Shared, list[int], Staff, Staff]:
+    """Maya chose to be away at the first bridge while the second, whose clock is ahead, heard her terminal."""
+    bucket, clock, ahead = Shared(), [1_000_000], [1_000_500]
+    first, second = a_bridge(bucket, clock), a_bridge(bucket, ahead)
+    await first.chose("maya", "ready")
+    second.told("maya", bucket.values[-1])
+    clock[0] += 11_000
+    ahead[0] += 11_000
+    await first.chose("maya", "away", "lunch")
+    await second.heard("maya")
+    return bucket, ahead, first, second
+
+
+async def test_a_choice_is_not_lost_to_a_terminal_that_was_heard_elsewhere_at_the_same_moment() -> None:
+    """Seeds 22797 and 22954: who had come back, or gone, stayed as they were before, for good."""
+    bucket, _, first, second = await two_bridges_one_choice()
+    for word in bucket.values[-2:]:
+        first.told("maya", word)
+        second.told("maya", word)
+    assert [(one.presence("maya").state, one.presence("maya").reason) for one in (first, second)] == [
+        ("away", "lunch"),
+        ("away", "lunch"),
+    ]
+    # And it was heard there none the less.
+    assert second.presence("maya").heard_ms == 1_011_500
+
+
+async def test_a_bucket_whose_newest_word_is_an_old_choice_is_put_right_by_whoever_hears_the_terminal_next() -> None:
+    bucket, ahead, _, second = await two_bridges_one_choice()
+    choice, old = bucket.values[-2:]
+    second.told("maya", choice)
+    second.told("maya", old)
+    ahead[0] += 1_000
+    await second.heard("maya")
+    begun_now = a_bridge(Shared(), ahead)
+    begun_now.told("maya", bucket.values[-1])
+    assert begun_now.presence("maya").state == "away"
+
+
+async def test_a_choice_that_the_bucket_did_not_take_is_put_when_the_terminal_is_heard_next() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    staff = a_bridge(bucket, clock)
+    await staff.chose("maya", "ready")
+    bucket.is_broken = True
+    await staff.chose("maya", "away", "lunch")
+    bucket.is_broken = False
+    clock[0] += 1_000
+    await staff.heard("maya")
+    assert b"lunch" in bucket.values[-1]
+
+
+async def test_words_of_an_older_bridge_which_names_no_moment_of_choice_go_by_when_the_terminal_was_heard() -> None:
+    clock = [1_000_000]
+    staff = a_bridge(Shared(), clock)
+    await staff.chose("maya", "ready")
+    staff.told("maya", b'{"state":"away","since_ms":1000100,"heard_ms":1000100}')
+    assert staff.presence("maya").state == "away"
+    staff.told("maya", b'{"state":"busy","since_ms":1000050,"heard_ms":1000050}')
+    assert staff.presence("maya").state == "away"
