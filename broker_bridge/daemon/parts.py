@@ -401,7 +401,7 @@ class Parts:
                 raise Unknown(f"the log could not be read on within {CATCH_UP_S:g} s") from None
         # Before anybody leads: to a leader who knows of nobody, everybody is away.
         for entry in await self.outside.buckets["presence"].entries():
-            self.staff.told(entry.key, entry.value)
+            self.staff.told(entry.key, entry.value, entry.revision)
         crew = self._crew()
         for member in crew:
             if member.load is not None:
@@ -453,7 +453,7 @@ class Parts:
 
     async def _watch_presence(self) -> None:
         async for entry in self.outside.buckets["presence"].watch(""):
-            self.staff.told(entry.key, entry.value)
+            self.staff.told(entry.key, entry.value, entry.revision)
             self.home.counted(entry.key)
 
 

@@ -19,12 +19,14 @@ from broker_bridge.core.wishes import Actor
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.states import AGENT, States
-from broker_bridge.daemon.wire import BusError
+from broker_bridge.daemon.wire import BusError, LostRace
 
 log = logging.getLogger(__name__)
 
 SILENT_MS = 30_000
 PRESENCE_TTL_S = 120.0
+MOST_TRIES = 4
+"""Of a choice that meets others in the bucket."""
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,10 +52,17 @@ _presences = msgspec.json.Decoder(Presence)
 OFF = Presence()
 
 
+def read(value: bytes) -> Presence:
+    """As the bucket has it. Raises msgspec.DecodeError."""
+    return _presences.decode(value)
+
+
 class Bucket(Protocol):
     async def get(self, key: str) -> tuple[bytes, int] | None: ...
 
-    async def put(self, key: str, value: bytes) -> int: ...
+    async def create(self, key: str, value: bytes) -> int: ...
+
+    async def update(self, key: str, value: bytes, revision: int) -> int: ...
 
 
 class Staff:
@@ -67,6 +76,8 @@ class Staff:
         self._presence: dict[AgentId, Presence] = {}
         self._kept_ms: dict[AgentId, int] = {}
         """When each presence was put into the bucket last: what is not renewed there expires."""
+        self._revision: dict[AgentId, int] = {}
+        """Of the bucket's newest word that is known here."""
         self._came: dict[AgentId, tuple[int, int]] = {}
         """(when a terminal was heard by another bridge's clock, when its word came here by ours)."""
         self._everybody: dict[AgentId, Enrollment] = {}
@@ -162,7 +173,7 @@ class Staff:
             log.warning("presence was not read", extra={"agent": agent, "error": type(error).__name__})
             return
         if found is not None and agent not in self._presence:
-            self.told(agent, found[0])
+            self.told(agent, *found)
 
     async def heard(self, agent: AgentId) -> Presence:
         """A terminal spoke."""
@@ -208,30 +219,57 @@ class Staff:
         now_ms = self._now_ms()
         self._presence[agent] = fresh
         self._changed(agent)
-        if is_news or now_ms - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
-            try:
-                await self._bucket.put(agent, msgspec.json.encode(fresh))
+        if not is_news and now_ms - self._kept_ms.get(agent, 0) <= SILENT_MS // 3:
+            return fresh
+        try:
+            if await self._put(agent, fresh, is_news=is_news):
                 self._kept_ms[agent] = now_ms
-            except BusError as error:
-                # It may or may not be there: the next word of the terminal puts it.
-                self._kept_ms.pop(agent, None)
-                log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
+        except BusError as error:
+            # It may or may not be there: the next word of the terminal puts it.
+            self._kept_ms.pop(agent, None)
+            log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
         return fresh
+
+    async def _put(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> bool:
+        """Write it after all that the bucket was told before: a bridge that knows less must not overwrite a choice. Raises BusError."""
+        for _ in range(MOST_TRIES):
+            revision, value = self._revision.get(agent, 0), msgspec.json.encode(fresh)
+            try:
+                if revision:
+                    revision = await self._bucket.update(agent, value, revision)
+                else:
+                    revision = await self._bucket.create(agent, value)
+            except LostRace:
+                found = await self._bucket.get(agent)
+                self._revision.pop(agent, None)
+                if found is not None:
+                    self.told(agent, *found)
+                if not is_news:
+                    return False
+                fresh = self._after(self._presence.get(agent, OFF), fresh)
+                self._presence[agent] = fresh
+                self._changed(agent)
+                continue
+            self._revision[agent] = max(revision, self._revision.get(agent, 0))
+            return True
+        return False
 
     @property
     def about(self) -> list[AgentId]:
         """Everybody of whom a presence is known."""
         return list(self._presence)
 
-    def told(self, agent: AgentId, value: bytes | None) -> None:
+    def told(self, agent: AgentId, value: bytes | None, revision: int = 0) -> None:
         """The bucket says so; the newest choice wins, whoever heard the terminal last."""
+        self._revision[agent] = max(revision, self._revision.get(agent, 0))
         if value is None:
+            self._revision.pop(agent, None)
             self._presence.pop(agent, None)
             self._came.pop(agent, None)
             self._changed(agent)
             return
         try:
-            fresh = _presences.decode(value)
+            fresh = read(value)
         except msgspec.DecodeError:
             log.error("a presence could not be read", extra={"agent": agent})
             return

@@ -5,7 +5,7 @@ from typing import cast
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.staff import PRESENCE_TTL_S, Staff
 from broker_bridge.daemon.states import States
-from broker_bridge.daemon.wire import Unavailable
+from broker_bridge.daemon.wire import LostRace, Unavailable
 
 
 class Bucket:
@@ -18,7 +18,11 @@ class Bucket:
     async def get(self, key: str) -> tuple[bytes, int] | None:
         return None
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def create(self, key: str, value: bytes) -> int:
+        return await self.update(key, value, 0)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        assert revision == len(self.put_ms)
         self.put_ms.append(self.now_ms)
         return len(self.put_ms)
 
@@ -44,11 +48,16 @@ class Shared:
         self.is_broken = False
 
     async def get(self, key: str) -> tuple[bytes, int] | None:
-        return None
+        return (self.values[-1], len(self.values)) if self.values else None
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def create(self, key: str, value: bytes) -> int:
+        return await self.update(key, value, 0)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
         if self.is_broken:
             raise Unavailable("no connection to the broker")
+        if revision != len(self.values):
+            raise LostRace("wrong last sequence")
         self.values.append(value)
         return len(self.values)
 
@@ -62,7 +71,7 @@ async def two_bridges_one_choice() -> tuple[Shared, list[int], Staff, Staff]:
     bucket, clock, ahead = Shared(), [1_000_000], [1_000_500]
     first, second = a_bridge(bucket, clock), a_bridge(bucket, ahead)
     await first.chose("maya", "ready")
-    second.told("maya", bucket.values[-1])
+    second.told("maya", bucket.values[-1], 1)
     clock[0] += 11_000
     ahead[0] += 11_000
     await first.chose("maya", "away", "lunch")
@@ -72,28 +81,34 @@ async def two_bridges_one_choice() -> tuple[Shared, list[int], Staff, Staff]:
 
 async def test_a_choice_is_not_lost_to_a_terminal_that_was_heard_elsewhere_at_the_same_moment() -> None:
     """Seeds 22797 and 22954: who had come back, or gone, stayed as they were before, for good."""
-    bucket, _, first, second = await two_bridges_one_choice()
-    for word in bucket.values[-2:]:
-        first.told("maya", word)
-        second.told("maya", word)
-    assert [(one.presence("maya").state, one.presence("maya").reason) for one in (first, second)] == [
-        ("away", "lunch"),
-        ("away", "lunch"),
-    ]
+    bucket, ahead, first, second = await two_bridges_one_choice()
+    for revision, word in enumerate(bucket.values, 1):
+        first.told("maya", word, revision)
+        second.told("maya", word, revision)
+    for one in (first, second, a_bridge(bucket, ahead)):
+        await one.look("maya")
+        assert (one.presence("maya").state, one.presence("maya").reason) == ("away", "lunch")
     # And it was heard there none the less.
     assert second.presence("maya").heard_ms == 1_011_500
 
 
-async def test_a_bucket_whose_newest_word_is_an_old_choice_is_put_right_by_whoever_hears_the_terminal_next() -> None:
-    bucket, ahead, _, second = await two_bridges_one_choice()
-    choice, old = bucket.values[-2:]
-    second.told("maya", choice)
-    second.told("maya", old)
-    ahead[0] += 1_000
-    await second.heard("maya")
+async def test_a_bridge_that_knows_less_does_not_overwrite_a_choice() -> None:
+    """Seed 81: whoever began at that moment took the old choice out of the bucket."""
+    bucket, ahead, _, _ = await two_bridges_one_choice()
     begun_now = a_bridge(Shared(), ahead)
-    begun_now.told("maya", bucket.values[-1])
+    begun_now.told("maya", bucket.values[-1], len(bucket.values))
     assert begun_now.presence("maya").state == "away"
+
+
+async def test_of_two_choices_the_bucket_keeps_the_later_one_whatever_the_clocks_say() -> None:
+    bucket, _, first, second = await two_bridges_one_choice()
+    await second.chose("maya", "busy")
+    await first.chose("maya", "ready")
+    words = list(enumerate(bucket.values, 1))
+    for one in (first, second):
+        for revision, word in words:
+            one.told("maya", word, revision)
+        assert one.presence("maya").state == "ready"
 
 
 async def test_a_choice_that_the_bucket_did_not_take_is_put_when_the_terminal_is_heard_next() -> None:

@@ -103,7 +103,10 @@ class Unused:
     async def get(self, key: str) -> tuple[bytes, int] | None:
         return None
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def create(self, key: str, value: bytes) -> int:
+        raise LookupError(key)
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
         raise LookupError(key)
 
 

@@ -55,6 +55,7 @@ async def check(world: World) -> None:
         checkfloor.capacity,
         checkfloor.offers_fit,
         checkfloor.nobody_waits,
+        checkfloor.choices_are_one,
         checkwork.wrap_ups_end,
         checkwork.time_does_it_once,
         checkwork.promises_are_reckoned,

@@ -16,6 +16,7 @@ from broker_bridge.core.asking import ASK_AGAIN_MS, PASSER_AGAIN_MS
 from broker_bridge.core.definitions import Policy
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
 from broker_bridge.daemon.simulation.evidence import Evidence, Moment
+from broker_bridge.daemon.staff import OFF
 
 RENEWED_S = 20.0
 
@@ -136,10 +137,17 @@ def nobody_waits(found: Evidence) -> None:
                 found.say(f"waits: nobody is asked about {state.id} in {state.queue}, and {agent} is free for it")
 
 
+def choices_are_one(found: Evidence) -> None:
+    """When all is quiet every bridge knows what each agent chose last, whichever bridge was told of it and heard of them since."""
+    for agent in found.world.agents:
+        _, chosen = found.world.chosen(agent)
+        for house in found.world.houses.values():
+            known = house.staff._presence.get(agent, OFF)
+            if (known.state, known.next_state) != (chosen.state, chosen.next_state):
+                found.say(f"presence: to {house.boot} {agent} is {known}, and the newest choice was {chosen}")
+
+
 def _is_ready(found: Evidence, agent: str) -> bool:
-    newest = [(told_s, state) for told_s, who, state in found.world.presences if who == agent]
-    if not newest or agent in found.world.leaving:
-        return False
-    told_s, state = newest[-1]
+    told_s, chosen = found.world.chosen(agent)
     # What is not renewed in the bucket for so long is of a terminal that may count as silent.
-    return state == "ready" and found.world.loop.now - told_s < RENEWED_S
+    return chosen.state == "ready" and not chosen.next_state and found.world.loop.now - told_s < RENEWED_S

@@ -6,18 +6,49 @@ Law: what a customer was told (an acknowledgment) is written into the books at t
 from __future__ import annotations
 
 import asyncio
+import itertools
 from random import Random
 from typing import TYPE_CHECKING
 
+from broker_bridge.contract import ids
 from broker_bridge.contract.envelopes import Item, Receipt, Said
 from broker_bridge.contract.words import Address, Words
 from broker_bridge.daemon.simulation.books import Spoken
+from broker_bridge.daemon.simulation.house import HANDLE_KEY, LANES
 from broker_bridge.daemon.simulation.loop import NOBODY
+from broker_bridge.daemon.simulation.provider import CHANNELS
 
 if TYPE_CHECKING:
     from broker_bridge.daemon.simulation.world import World
 
 PATIENCE_S = 6.0
+MOST = 12
+"""Customers of a history; the addresses behind theirs are of those who come in a rush."""
+ADDRESSES = 32
+"""Of each channel."""
+
+
+def _addresses() -> dict[str, list[str]]:
+    """Addresses whose handles lie on the lanes that there are."""
+    found: dict[str, list[str]] = {name: [] for name in CHANNELS}
+    for name, addresses in found.items():
+        for number in itertools.count():
+            address = f"{name}{number}"
+            if ids.partition(ids.handle_id(HANDLE_KEY, name, "", address)) < LANES:
+                addresses.append(address)
+            if len(addresses) == ADDRESSES:
+                break
+    return found
+
+
+_ADDRESSES = _addresses()
+
+
+def handles_of(number: int, random: Random) -> list[tuple[str, str]]:
+    """(channel, address) of a customer, of one channel or of all."""
+    channels = list(CHANNELS)
+    chosen = channels if random.random() < 0.3 else [channels[int(random.random() * len(channels))]]
+    return [(channel, _ADDRESSES[channel][number]) for channel in chosen]
 
 
 async def deliver(world: World, channel: str, native: str, item: Item, address: str) -> None:
@@ -85,6 +116,17 @@ async def customer(world: World, number: int, handles: list[tuple[str, str]]) ->
                 return
             await asyncio.sleep(pause_s)
             await deliver(world, channel, native, item, address)
+
+
+def rush(world: World) -> None:
+    """Somebody who never wrote before says one thing now."""
+    number = world.next_new_customer()
+    if number is None:
+        return
+    channel, address = handles_of(number, world.random)[0]
+    sender = Address(address=address, name=f"Customer {number}")
+    item = Said(sender=sender, words=Words(text=f"word {number}.rush", name=sender.name))
+    world.begin(deliver(world, channel, f"{number}.rush", item, address))
 
 
 def receipts(world: World, channel: str, message: str, address: str) -> None:

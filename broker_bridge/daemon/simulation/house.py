@@ -82,6 +82,15 @@ class House:
         """End in order."""
         self._stop_wanted.set()
 
+    def usurp(self) -> None:
+        """Believe that this bridge leads, whatever its lease says."""
+        self.parts.router.is_leader = True
+
+    def step_back(self) -> None:
+        """Lead only under the lease."""
+        leading = self.parts.duties._leading
+        self.parts.router.is_leader = leading is not None and leading.done()
+
     async def run(self) -> None:
         """Live until stopped. Raises BusError: no broker; the service manager starts it again."""
         await self._open()

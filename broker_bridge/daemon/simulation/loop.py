@@ -17,8 +17,6 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
-import msgspec
-
 MAX_STEPS = 400_000
 """A history that takes more does not come to rest."""
 
@@ -69,16 +67,19 @@ class _Task(asyncio.Task[Any]):
         return self.number
 
 
-class Call(msgspec.Struct, gc=False):
+class Call:
     """What is to be called, and as whom: asyncio's handle without what nobody asks for here (a third of a history was spent on it).
 
-    A Struct, as there are 6,000 a history and its making is C; not collected, as none is part of a ring that lasts.
+    Looked through for garbage, as it stands in rings of tasks and futures: otherwise no world of any history would ever be freed.
     """
 
-    callback: Callable[..., object]
-    args: tuple[Any, ...]
-    context: contextvars.Context
-    is_off: bool = False
+    __slots__ = ("args", "callback", "context", "is_off")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.is_off = False
 
     def cancel(self) -> None:
         self.is_off = True

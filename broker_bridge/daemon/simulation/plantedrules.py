@@ -15,7 +15,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.core import afterwork, asking, folds, handover, hours, inbound, sla, targets, timers, wishes
 from broker_bridge.core.routing.index import Index
 from broker_bridge.core.state import MERGED, QUEUED
-from broker_bridge.daemon import acting, clerk, floor, offers, timekeeper
+from broker_bridge.daemon import acting, beginnings, clerk, floor, offers, pen, timekeeper
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.clock import NS_PER_MS, Clock
 from broker_bridge.daemon.drafts import Drafts
@@ -30,6 +30,11 @@ Change = tuple[Any, str, Any]
 def _loads_not_counted() -> list[Change]:
     """The router believes that everybody is idle."""
     return [(Floor, "load", lambda self, agent: 0), (Index, "load", lambda self, agent, units: None)]
+
+
+def _places_not_written() -> list[Change]:
+    """Places are given without a word in the agent's load: two who lead at once do not meet there."""
+    return [(where, "given", lambda *_, **__: {}) for where in (pen, beginnings, acting)]
 
 
 def _who_is_full_takes_more() -> list[Change]:
@@ -170,6 +175,7 @@ def _told_each_time() -> list[Change]:
 
 RULES: tuple[Callable[[], list[Change]], ...] = (
     _loads_not_counted,
+    _places_not_written,
     _who_is_full_takes_more,
     _asked_again_at_once,
     _closed_queues_ring,

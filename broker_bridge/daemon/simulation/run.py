@@ -6,6 +6,7 @@ with the words that repeat it.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -14,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from threading import Event
 
 import msgspec
@@ -74,7 +75,7 @@ def histories(seeds: Sequence[int], planted: str = "", seconds: float | None = N
     from broker_bridge.daemon.simulation.world import play
 
     began = time.monotonic()
-    with planting(planted) if planted else nullcontext():
+    with planting(planted) if planted else nullcontext(), _garbage_left_lying():
         for seed in seeds:
             if seconds is not None and time.monotonic() - began > seconds:
                 return
@@ -87,6 +88,21 @@ def histories(seeds: Sequence[int], planted: str = "", seconds: float | None = N
                 steps=found.steps,
                 entries=found.entries,
             )
+            del found
+            gc.collect()
+
+
+@contextmanager
+def _garbage_left_lying() -> Iterator[None]:
+    """Garbage is collected between histories only: within them nothing of it could go, and looking takes time."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def run(

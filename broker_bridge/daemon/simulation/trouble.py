@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from broker_bridge.daemon.simulation import customers
 from broker_bridge.daemon.simulation.loop import NOBODY, Process
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ KINDS = (
     "moods",
     "logoff",
     "doze",
+    "usurp",
+    "usurp",
 )
 """Those that stand here twice come twice as often."""
 LONG_SLEEP_S = 30.0
@@ -148,9 +151,25 @@ class Trouble:
                 agents[int(self._random.random() * len(agents))].process, 1 + self._random.random() ** 2 * 40
             )
 
+    def _usurp(self) -> None:
+        """Every bridge believes that it leads, as one does that slept through the end of its lease; and everybody writes at once."""
+        loop, random = self._world.loop, self._random
+        for house in self._world.houses.values():
+            if house.is_ready and not house.process.is_dead:
+                loop.call_soon(house.usurp, context=house.process.context)
+        loop.call_later(1 + random.random() * 6, self._depose, context=NOBODY)
+        for _ in range(1 + int(random.random() * 4)):
+            customers.rush(self._world)
+
+    def _depose(self) -> None:
+        for house in self._world.houses.values():
+            if house.is_ready and not house.process.is_dead:
+                house.step_back()
+
     def end(self) -> None:
         """All is well again, and stays so."""
         self._world.is_calm = True
+        self._depose()
         self._world.sky.weather.calm()
         for stream in self._world.sky.server.streams.values():
             stream.is_full = False

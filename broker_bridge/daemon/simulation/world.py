@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import msgspec
-
-from broker_bridge.contract import codec, ids, subjects
+from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
+from broker_bridge.daemon import staff
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.simulation import checkers, customers, houserules
 from broker_bridge.daemon.simulation.books import Books
 from broker_bridge.daemon.simulation.fakebus import Sky
 from broker_bridge.daemon.simulation.fakeserver import Message, Server, Stream
-from broker_bridge.daemon.simulation.house import EPOCH_MS, HANDLE_KEY, LANES, House
+from broker_bridge.daemon.simulation.house import EPOCH_MS, LANES, House
 from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
@@ -85,10 +84,8 @@ class World:
         self._is_plain = is_plain
         self.desk = houserules.desk(self.random, is_plain=is_plain)
         self.rules = houserules.queues(self.random, self.begin_ms, self._agents, is_plain=is_plain)
-        self.presences: list[tuple[float, str, str]] = []
-        """(when, agent, state) of what the bucket was told."""
-        self.leaving: set[str] = set()
-        """Who has chosen a next status, as the bucket says."""
+        self.presences: list[tuple[float, str, staff.Presence]] = []
+        """(when, agent, what) of what the bucket was told."""
         self._boots: dict[str, list[str]] = {}
         """Bridge to its runs, as its disk remembers them."""
         self.calm_at_s = 8 + self.random.random() * 14
@@ -96,6 +93,7 @@ class World:
         self.is_calm = False
         self.is_over = False
         self._numbers = itertools.count(1)
+        self._newcomers = iter(range(customers.MOST, customers.ADDRESSES))
         self._leader = b""
         self._leaders = -1
         """How often another bridge took the lead; the first one is no change."""
@@ -107,6 +105,10 @@ class World:
 
     def next_number(self) -> int:
         return next(self._numbers)
+
+    def next_new_customer(self) -> int | None:
+        """The number of one who never wrote; None: there are no more."""
+        return next(self._newcomers, None)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Something outside that must come to its end before it is quiet."""
@@ -162,8 +164,8 @@ class World:
             self._keepers.append(self.loop.create_task(self._keep_house(f"b{number}", random.random() * 2)))
         for agent in self.agents:
             self._keepers.append(self.loop.create_task(self._keep_terminal(agent)))
-        for number in range(1 + int(random.random() ** 2 * 12)):
-            self.begin(customers.customer(self, number, _handles(number, random)))
+        for number in range(1 + int(random.random() ** 2 * customers.MOST)):
+            self.begin(customers.customer(self, number, customers.handles_of(number, random)))
         await self._trouble.last(self.calm_at_s)
         self._trouble.end()
         while not await self._stands_still():
@@ -215,13 +217,17 @@ class World:
             self.books.count("rules changed")
 
     def _present(self, message: Message) -> None:
-        told = msgspec.json.decode(message.body) if message.body else {}
         agent = message.subject.removeprefix("$KV.presence.")
-        self.presences.append((self.loop.now, agent, told.get("state", "off")))
-        if told.get("next_state"):
-            self.leaving.add(agent)
-        else:
-            self.leaving.discard(agent)
+        told = staff.read(message.body) if message.body else staff.OFF
+        self.presences.append((self.loop.now, agent, told))
+
+    def chosen(self, agent: str) -> tuple[float, staff.Presence]:
+        """(when it was said last, the newest choice) as far as the bucket was told of it."""
+        found = (0.0, staff.OFF)
+        for told_s, who, told in self.presences:
+            if who == agent and (not told.chose_ms or told.chose_ms >= found[1].chose_ms):
+                found = (told_s, told)
+        return found
 
     def dead_boots(self, name: str) -> tuple[str, ...]:
         """Earlier runs of a bridge that its disk still tells of."""
@@ -360,28 +366,6 @@ def _server() -> Server:
     for lane in range(LANES):
         server.add_durable(f"in-{lane:02}", "IN", f".{lane}", 30.0)
     return server
-
-
-def _addresses() -> dict[str, list[str]]:
-    """Addresses whose handles lie on the lanes that there are."""
-    found: dict[str, list[str]] = {name: [] for name in CHANNELS}
-    for name, addresses in found.items():
-        for number in itertools.count():
-            address = f"{name}{number}"
-            if ids.partition(ids.handle_id(HANDLE_KEY, name, "", address)) < LANES:
-                addresses.append(address)
-            if len(addresses) == 20:
-                break
-    return found
-
-
-_ADDRESSES = _addresses()
-
-
-def _handles(number: int, random: Random) -> list[tuple[str, str]]:
-    channels = list(CHANNELS)
-    chosen = channels if random.random() < 0.3 else [channels[int(random.random() * len(channels))]]
-    return [(channel, _ADDRESSES[channel][number]) for channel in chosen]
 
 
 def _told(error: BaseException) -> str:
