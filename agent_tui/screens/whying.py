@@ -17,6 +17,8 @@ from broker_bridge.contract.commands import Refusal, WhyOf
 from broker_bridge.contract.views import Row, WhyView
 
 NO_LINK = "Without a link only this is known."
+FRAME_ROWS = 5
+"""Of the dialog: edge, title and a blank above, a blank and the keys below."""
 
 
 class Whying(Dialog[None]):
@@ -32,6 +34,7 @@ class Whying(Dialog[None]):
         self._why_not = ""
         self._is_whole = False
         self._is_copied = False
+        self._are_rules = False
 
     def content(self) -> ComposeResult:
         yield LineList(has_cursor=False, ground="bar", id="why")
@@ -63,21 +66,33 @@ class Whying(Dialog[None]):
 
     def _lines(self) -> list[Line]:
         at = self.place.at()
+        if self._view is not None and self._are_rules:
+            return why_lines.rules_lines(self._view, self.cells)
         if self._view is not None:
-            return why_lines.lines(self._view, self._row, self._me, self.cells, at, is_whole=self._is_whole)
+            whole, room = self._is_whole, self.app.size.height - 2 - FRAME_ROWS
+            return why_lines.lines(self._view, self._row, self._me, self.cells, at, is_whole=whole, room=room)
         if self._why_not:
             return why_lines.known_lines(self._row, self._why_not, self.cells, at)
         return [line(Run("  "), Run(f"{at.glyphs.waits} asking why", "mut", "i"), ground="bar")]
 
     def _fill(self) -> None:
         found = self._lines()
-        rev = hash((self._view is not None, self._why_not, self._is_whole, self.cells, self.place.glyphs.ascii))
+        rev = hash(
+            (
+                self._view is not None,
+                self._why_not,
+                self._is_whole,
+                self._are_rules,
+                self.cells,
+                self.place.glyphs.ascii,
+            )
+        )
         self.query_one(LineList).show(Plain([(None, one) for one in found], rev))
         self.show_title()
 
     def lay_out(self) -> None:
         # As high as what stands there, within the terminal; the list scrolls.
-        self.rows = max(10, min(self.app.size.height - 2, len(self._lines()) + 5))
+        self.rows = max(10, min(self.app.size.height - 2, len(self._lines()) + FRAME_ROWS))
         super().lay_out()
         self.call_after_refresh(self._fill)
 
@@ -87,10 +102,20 @@ class Whying(Dialog[None]):
             self.app.copy_to_clipboard(why_lines.text_of(self._said(), self._lines()))
             self._is_copied = True
             self.show_title()
-        elif event.key == "h" and self._view is not None:
+        elif event.key == "h" and self._view is not None and not self._are_rules:
             event.stop()
             self._is_whole = not self._is_whole
-            self.lay_out()
+            self._turned()
+        elif event.key == "o" and self._view is not None and self._view.rules:
+            event.stop()
+            self._are_rules = not self._are_rules
+            self._turned()
+
+    def _turned(self) -> None:
+        """Something else stands there now: from its beginning."""
+        self._is_copied = False
+        self.lay_out()
+        self.query_one(LineList).scroll_to(y=0, animate=False)
 
     def _said(self) -> str:
         return "  ".join("".join(run.text for run in part.runs) for part in self.title_parts()[0])
@@ -99,6 +124,10 @@ class Whying(Dialog[None]):
         return why_lines.title_part(self._row, self._head), (Part((Run("esc back", "mut"),), 1),)
 
     def shown_keys(self) -> tuple[tuple[Key, ...], str]:
-        history = (Key("h", "short" if self._is_whole else "whole history", 2),) if self._view is not None else ()
+        keys: list[Key] = []
+        if self._view is not None and self._view.rules:
+            keys.append(Key("o", "why again" if self._are_rules else "open rules", 2))
+        if self._view is not None and not self._are_rules:
+            keys.append(Key("h", "short" if self._is_whole else "whole history", 2))
         hint = "copied" if self._is_copied else ""
-        return (*history, Key("y", "copy as text"), Key("↑↓", "scroll", 3), Key("esc", "back", 1)), hint
+        return (*keys, Key("y", "copy as text"), Key("↑↓", "scroll", 3), Key("esc", "back", 1)), hint

@@ -443,6 +443,10 @@ class WhyLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """Short, at the right end: `accepted after 4 s`."""
     tone: str = ""
     """`ok`, `near`, `late` or empty."""
+    due_ms: int | None = None
+    """Of a target whose clock runs: for a desk that shows it at the right end, in its reader's zone."""
+    short: str = ""
+    """`text` without that time; empty where there is none."""
 
 
 class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -459,6 +463,8 @@ class WhyWho(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     reason: str = ""
     is_fit: bool = False
     is_chosen: bool = False
+    place: int = 0
+    """In the router's order of those who are fit, from 1; 0: not fit, or there is no order (everybody is asked)."""
 
 
 class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="why", gc=False):
@@ -474,6 +480,8 @@ class WhyView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """`The rules were those of 09:12 today (version 31).`"""
     left_out: int = 0
     """Entries of a very long case that were not looked at; a line says where."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """(label, words): the rules of its queue as they are now, for whoever wants to read them."""
     upto: int = 0
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import msgspec
 
 from broker_bridge.contract.facts import Entry
-from broker_bridge.contract.ids import ConversationId
+from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.contract.policy import Considered, Why
 from broker_bridge.contract.views import WhyLine, WhyView, WhyWho
 from broker_bridge.core import conversation as conv
-from broker_bridge.core import hours, why_words
+from broker_bridge.core import hours, why_rules, why_words
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.core.why_steps import Steps
 from broker_bridge.core.why_terms import GAP, Live, Setting, Step, Told, capital, needs_in_words
@@ -93,11 +93,12 @@ def view(state: Conversation, told: Told, setting: Setting, live: Live | None = 
     return WhyView(
         sentence=capital(why_words.sentence(state, told, live, setting)),
         lines=_bounded([_line(step, setting.now_ms) for step in told.steps]),
-        who=tuple(_who(one, why, one.agent in chosen, setting) for one in why.considered) if why is not None else (),
+        who=_table(why, chosen, setting) if why is not None else (),
         skipped=_others(why) if why is not None else (),
         is_live=live is not None,
         left_out=told.left_out,
         policy=_policy(why, state, setting, is_live=live is not None) if why is not None else "",
+        rules=why_rules.lines(state.queue, setting) if why is not None else (),
         upto=state.seq,
     )
 
@@ -122,7 +123,9 @@ def _line(step: Step, now_ms: int) -> WhyLine:
         mark, tone = "late", "late"
     elif step.due_ms is not None and step.warn_ms is not None and step.warn_ms <= now_ms:
         mark, tone = "due soon", "near"
-    return WhyLine(at_ms=step.at_ms, word=step.word, text=f"{step.text}{step.tail}"[:MOST_TEXT], mark=mark, tone=tone)
+    text, short = f"{step.text}{step.tail}"[:MOST_TEXT], step.short[:MOST_TEXT] if step.due_ms is not None else ""
+    due_ms = step.due_ms if short else None
+    return WhyLine(at_ms=step.at_ms, word=step.word, text=text, mark=mark, tone=tone, due_ms=due_ms, short=short)
 
 
 def _bounded(lines: list[WhyLine]) -> tuple[WhyLine, ...]:
@@ -135,8 +138,25 @@ def _bounded(lines: list[WhyLine]) -> tuple[WhyLine, ...]:
     return (*lines[:FIRST_LINES], gap, *lines[FIRST_LINES + left_out :])
 
 
-def _who(one: Considered, why: Why, is_chosen: bool, setting: Setting) -> WhyWho:
+def _table(why: Why, chosen: tuple[AgentId, ...], setting: Setting) -> tuple[WhyWho, ...]:
+    places = _places(why)
+    return tuple(_who(one, why, one.agent in chosen, places.get(one.agent, 0), setting) for one in why.considered)
+
+
+def _places(why: Why) -> dict[AgentId, int]:
+    """Who came where among the fit. Those who know the customer stand before the others without having won: then only the first
+    place is known."""
+    if why.mode == "everybody":
+        return {}
+    fit = [one for one in why.considered if one.is_fit]
+    if any(one.last_talk or one.is_responsible for one in fit[1:]):
+        fit = fit[:1]
+    return {one.agent: place for place, one in enumerate(fit, 1)}
+
+
+def _who(one: Considered, why: Why, is_chosen: bool, place: int, setting: Setting) -> WhyWho:
     return WhyWho(
+        place=place,
         agent=one.agent,
         name=setting.name_of(one.agent),
         state=one.state,

@@ -170,7 +170,10 @@ def _targeted(fact: f.Targeted, steps: Steps, state: Conversation) -> None:
         for what in REPLIES:
             steps.target(what, None)
     text = f"{label}: {fact.because}" if fact.because else f"{label} in {lasting(fact.work_s)}"
-    steps.target(fact.what, Step(steps.at_ms, "target", text, due_ms=fact.due_ms, warn_ms=fact.warn_ms))
+    # `due 14:00 = 4 h of work time from 10:00`: the time alone can stand elsewhere.
+    due, _, how = fact.because.partition(" = ")
+    short = f"{label}: {how}" if due.startswith("due ") and how else ""
+    steps.target(fact.what, Step(steps.at_ms, "target", text, due_ms=fact.due_ms, warn_ms=fact.warn_ms, short=short))
 
 
 def _overflowed(fact: f.Overflowed, steps: Steps, state: Conversation) -> None:

@@ -76,6 +76,8 @@ class Step:
     due_ms: int | None = None
     """Of a target whose clock runs."""
     warn_ms: int | None = None
+    short: str = ""
+    """The text without the time of a target."""
 
 
 @dataclass

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from broker_bridge.contract import commands as c
 from broker_bridge.contract import facts as f
-from broker_bridge.contract.policy import Considered, Hours, QueueRules, Skill, Span, Why
+from broker_bridge.contract.policy import Considered, Disposition, Hours, QueueRules, Skill, Span, Target, Why
+from broker_bridge.contract.policy import Step as Overflow
 from broker_bridge.contract.views import WhyLine, WhyView
 from broker_bridge.contract.words import Words
 from broker_bridge.core import why
@@ -489,3 +490,82 @@ def test_who_stands_in_the_table_is_not_counted_again() -> None:
     full = Considered(agent="bo", state="ready", reason="full")
     live = why.Live(why=decision(full, skipped=(("full", 3), ("off", 1))))
     assert asked(queued(), live=live).skipped == (("full", 2), ("off", 1))
+
+
+def test_the_time_of_a_running_target_can_stand_beside_its_words() -> None:
+    because = "due 14:00 = 4 h of work time from 10:00, lunch excluded"
+    case = Case().add(
+        OPENED, received("first"), f.Queued(queue="orders"), target("first", START_MS + 60_000, because=because)
+    )
+    found = last(asked(case), "target")
+    assert (found.due_ms, found.text) == (START_MS + 60_000, f"first answer: {because}")
+    assert found.short == "first answer: 4 h of work time from 10:00, lunch excluded"
+    case.add(f.Accepted(agent="maya", epoch=1)).add(replied("one"))
+    kept = last(asked(case), "target")
+    assert (kept.mark, kept.due_ms, kept.short) == ("answered in time", None, "")
+
+
+def test_a_target_whose_words_name_no_time_has_only_its_words() -> None:
+    case = Case().add(OPENED, received("first"), f.Queued(queue="orders"), target("first", START_MS + 60_000))
+    assert (last(asked(case), "target").due_ms, last(asked(case), "target").short) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "second", "places"),
+    [
+        ("evenly", {}, [1, 2, 0]),
+        ("in_order", {}, [1, 2, 0]),
+        ("everybody", {}, [0, 0, 0]),
+        ("evenly", {"last_talk": True}, [1, 0, 0]),
+        ("evenly", {"is_responsible": True}, [1, 0, 0]),
+    ],
+)
+def test_a_place_is_said_only_where_the_router_has_an_order(
+    mode: str, second: dict[str, Any], places: list[int]
+) -> None:
+    why_ = decision(considered("maya"), considered("lena", **second), considered("jonas", is_fit=False), mode=mode)
+    assert [one.place for one in asked(rung("maya", why_)).who] == places
+
+
+def test_the_rules_of_the_queue_are_told_in_words() -> None:
+    rules = QueueRules(
+        title="Orders and returns",
+        needs=(SWEDISH,),
+        mode="in_order",
+        order=("lena", "maya"),
+        auto_accept=("webchat",),
+        targets=(Target(first_reply_s=90), Target(priority=1, resolution_s=7200)),
+        overflow=(
+            Overflow(after_s=60, widen=2),
+            Overflow(after_s=180, queue="other"),
+            Overflow(after_s=600, alarm="call Sue"),
+        ),
+        wrap_up="timed",
+        wrap_up_s=45,
+        dispositions=tuple(Disposition(name=f"outcome {n}") for n in range(1, 61)),
+    )
+    policy = Policy(queues={"orders": rules}, version=31, since_ms=START_MS)
+    told = asked(rung("maya", decision(LEAST, policy=31)), policy=policy).rules
+    assert told[:7] == (
+        ("queue", "Orders and returns"),
+        ("hours", "always open"),
+        ("needs", "swedish 3"),
+        ("given out", "in order: the first who is free of Lena and you"),
+        ("priority", "5 of 9, 1 is first"),
+        ("knows them", "the responsible colleague before the last one, waited for up to 30 s if busy"),
+        ("an offer", "rings for 20 s; accepted by itself: webchat"),
+    )
+    assert told[7:-1] == (
+        ("promised", "first answer in 90 s"),
+        ("promised", "priority 1: the end in 2 h"),
+        ("waits long", "after 1 min: 2 levels less is asked of every skill"),
+        ("waits long", "after 3 min: moves to other"),
+        ("waits long", "after 10 min: alarm: call Sue"),
+        ("wrap-up", "45 s, then the next work comes"),
+    )
+    assert told[-1][0] == "outcomes" and told[-1][1].endswith("outcome 12 and 48 more")
+
+
+def test_an_empty_policy_has_rules_too() -> None:
+    told = dict(asked(rung("maya", decision(LEAST)), policy=Policy()).rules)
+    assert told["needs"] == "no skill" and told["wrap-up"] == "an outcome may be written" and "outcomes" not in told

@@ -104,6 +104,27 @@ async def test_why_shows_what_the_bridge_says(tmp_path: Path) -> None:
         assert next(one for one in it.fake.asked if isinstance(one, c.WhyOf)).conversation == "c-anna"
 
 
+async def test_o_opens_the_rules_of_the_queue_and_goes_back(tmp_path: Path) -> None:
+    async with anna(tmp_path) as it:
+        it.fake.why = WHY
+        await opens(it, "w", Whying)
+        await until(lambda: "o open rules" in it.text())
+        await it.press("o")
+        await until(lambda: "whoever has the least to do" in it.text() and "o why again" in it.text())
+        assert "h whole history" not in it.text() and "you talked with her last" not in it.text()
+        await it.press("h", "o")
+        await until(lambda: "you talked with her last" in it.text() and "h whole history" in it.text())
+
+
+async def test_a_bridge_that_tells_no_rules_has_no_key_for_them(tmp_path: Path) -> None:
+    async with anna(tmp_path) as it:
+        it.fake.why = replace(WHY, rules=())
+        await opens(it, "w", Whying)
+        await until(lambda: "you talked with her last" in it.text())
+        await it.press("o")
+        assert "open rules" not in it.text() and "you talked with her last" in it.text()
+
+
 async def test_why_nobody_yet(tmp_path: Path) -> None:
     row = replace(scenes.QUEUED[0], due_because=scenes_outcome.BECAUSE)
     async with desk(tmp_path, rows=(row,)) as it:
@@ -314,12 +335,14 @@ async def test_hostile_words_are_harmless_in_every_dialog(tmp_path: Path, size: 
     async with desk(tmp_path, rows=(row,), size=size, ascii=ascii) as it:
         who = tuple(replace(one, name=BAD, reason=BAD) for one in WHY.who)
         lines = tuple(replace(one, word=BAD, text=BAD, mark=BAD) for one in WHY.lines)
-        it.fake.why = replace(WHY, sentence=BAD, who=who, lines=lines, skipped=((BAD, 3),), policy=BAD)
+        it.fake.why = replace(
+            WHY, sentence=BAD, who=who, lines=lines, skipped=((BAD, 3),), policy=BAD, rules=((BAD, BAD),)
+        )
         one = replace(TASKS[0], text=BAD, customer=BAD, case=BAD, assignee_name=BAD, number=BAD)
         it.fake.tasks = TaskPage(tasks=(one,), total=1)
         it.fake.directory = DirectoryView(agents=(Colleague(agent="x", name=BAD, state=BAD),))
         await until(lambda: it.screen.reading.opened is not None)
-        for keys in (("z",), ("w", "h"), ("f", "x"), ("C",), ("4",), ("space",), ("R",)):
+        for keys in (("z",), ("w", "h"), ("w", "o"), ("f", "x"), ("C",), ("4",), ("space",), ("R",)):
             await it.press(*keys)
             await it.pilot.pause()
             await it.pilot.pause()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent_tui.model import task_lines, why_lines
+from agent_tui.model import clock, task_lines, why_lines
 from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.rows import Moment
 from broker_bridge.contract.views import Me, Row, TaskView, WhyLine, WhyView, WhyWho
@@ -87,7 +89,7 @@ def test_the_status_line_marks_what_is_due(tasks: int, due: int, words: str | No
 # Why.
 
 
-def texts(view: WhyView, row: Row, cells: int, **more: bool) -> list[str]:
+def texts(view: WhyView, row: Row, cells: int, **more: Any) -> list[str]:
     return [one.text for one in why_lines.lines(view, row, "maya", cells, AT, **more)]
 
 
@@ -97,9 +99,48 @@ def test_why_is_drawn_as_in_the_picture() -> None:
     assert found[2].startswith("  13:59:20  arrived      wa → channel support-wa, a new case") and found[2].endswith(
         "#K7Q2"
     )
-    assert all(len(line) == 90 for line in found[2:7])
-    assert "▌ ● you             ▮▮▯▯ 2/4     2 of 2   with you   last talk" in found
-    assert "  ◐ Ole Nilsen      ▮▮▯▯ 2/4     1 of 2              in wrap-up until 13:59:20" in found
+    assert "    who             load          skills   last talk  place  why (not)" in found
+    assert "▌ ● you             ▮▮▯▯ 2/4      2 of 2   with you      1   knows the customer" in found
+    assert "  ◐ Ole Nilsen      ▮▮▯▯ 2/4      1 of 2                 -   in wrap-up until 13:59:20" in found
+
+
+def test_the_time_of_a_target_stands_at_the_right_end_and_its_words_are_not_cut_for_it() -> None:
+    late = next(line for line in texts(WHY, ANNA, 92) if "  target  " in line)
+    assert "first answer: 2 min of work time from 13:59:38 " in late and late.endswith("late, due 14:01:29")
+    tomorrow = replace(WHY.lines[3], due_ms=NOW_MS + clock.DAY_MS, tone="", mark="")
+    (shown,) = [line for line in texts(replace(WHY, lines=(tomorrow,)), ANNA, 92) if "  target  " in line]
+    assert shown.endswith(f"due {clock.short_date(NOW_MS + clock.DAY_MS, NOW_MS)} 14:02")
+    kept = replace(WHY.lines[3], due_ms=None, short="", mark="answered in time", tone="ok")
+    (shown,) = [line for line in texts(replace(WHY, lines=(kept,)), ANNA, 92) if "  target  " in line]
+    assert "first answer: due 14:01:38 = 2 min" in shown and shown.endswith("answered in time")
+
+
+def test_without_an_order_there_is_no_column_for_it() -> None:
+    everybody = replace(WHY, who=tuple(replace(one, place=0) for one in WHY.who))
+    assert "    who             load          skills   last talk  why (not)" in texts(everybody, ANNA, 92)
+
+
+@pytest.mark.parametrize(
+    ("room", "shown", "hidden"), [(0, 6, "↑ 14 earlier steps"), (25, 13, "↑ 7 earlier steps"), (36, 20, "")]
+)
+def test_as_many_steps_stand_there_as_the_terminal_has_room_for(room: int, shown: int, hidden: str) -> None:
+    steps = tuple(WhyLine(at_ms=NOW_MS, word="priority", text=f"step {n}") for n in range(20))
+    found = texts(replace(WHY, lines=steps, skipped=()), ANNA, 92, room=room)
+    assert sum("priority" in line for line in found) == shown
+    assert any("step 19" in line for line in found) and (
+        f"  {hidden}" in found if hidden else "↑" not in "".join(found)
+    )
+    assert room == 0 or len(found) <= room
+
+
+def test_one_step_that_is_left_out_is_one_step() -> None:
+    steps = tuple(WhyLine(at_ms=NOW_MS, word="priority", text=f"step {n}") for n in range(7))
+    assert "  ↑ 1 earlier step" in texts(replace(WHY, lines=steps), ANNA, 92)
+
+
+def test_the_rules_say_each_label_once() -> None:
+    found = [one.text for one in why_lines.rules_lines(WHY, 92)]
+    assert "  promised      first answer in 2 min" in found and "                priority 1: the end in 2 h" in found
 
 
 @pytest.mark.parametrize(
@@ -125,9 +166,11 @@ def test_units_are_shown_in_quarters() -> None:
     st.builds(
         WhyView,
         sentence=BAD,
-        lines=st.lists(st.builds(WhyLine, at_ms=st.just(NOW_MS), word=BAD, text=BAD, mark=BAD, tone=BAD), max_size=3).map(tuple),
+        lines=st.lists(st.builds(WhyLine, at_ms=st.just(NOW_MS), word=BAD, text=BAD, mark=BAD, tone=BAD, short=BAD,
+                                due_ms=st.none() | st.just(NOW_MS)), max_size=3).map(tuple),
         who=st.lists(st.builds(WhyWho, agent=BAD, name=BAD, state=BAD, reason=BAD, load=st.integers(0, 999),
-                               capacity=st.integers(0, 999), is_chosen=st.booleans()), max_size=3).map(tuple),
+                               capacity=st.integers(0, 999), place=st.integers(0, 99), is_chosen=st.booleans()), max_size=3).map(tuple),
+        rules=st.lists(st.tuples(BAD, BAD), max_size=3).map(tuple),
         skipped=st.lists(st.tuples(BAD, st.integers(1, 99)), max_size=3).map(tuple),
         policy=BAD,
         is_live=st.booleans(),
@@ -138,5 +181,6 @@ def test_units_are_shown_in_quarters() -> None:
 def test_nothing_of_why_is_wider_than_its_place_or_harmful(view: WhyView, cells: int, is_whole: bool) -> None:
     for glyphs in (UNICODE, ASCII):
         moment = Moment(now_ms=NOW_MS, glyphs=glyphs)
-        for found in why_lines.lines(view, ANNA, "maya", cells, moment, is_whole=is_whole):
+        shown = why_lines.lines(view, ANNA, "maya", cells, moment, is_whole=is_whole)
+        for found in (*shown, *why_lines.rules_lines(view, cells)):
             assert found.cells <= cells and found.text.isprintable()
