@@ -173,7 +173,9 @@ class Replay(History):
             with self.other.as_it_was():
                 other = self.other.decide(case, at_ms, knows)
         else:
-            then = early or self.then.decide(case, at_ms, knows)
+            with self.then.as_it_was():
+                # As it was made again just now: with the places of others' early offers it may come out otherwise.
+                then = early or self.then.decide(case, at_ms, knows)
             other = self.other.early.get(name) or self.other.decide(case, at_ms, knows)
         self._add(seq, case, at_ms, offered, then, other)
 
