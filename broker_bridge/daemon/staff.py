@@ -286,6 +286,9 @@ class Staff:
 
 def _is_newer(fresh: Presence, known: Presence) -> bool:
     """Whether the choice of `fresh` is not older: when a terminal was heard says nothing of what its agent chose."""
+    if not fresh.since_ms or not known.since_ms:
+        # One of them was only heard of, by a bridge that knew of no choice.
+        return fresh.since_ms >= known.since_ms
     if not fresh.chose_ms or not known.chose_ms:
         return fresh.heard_ms >= known.heard_ms
     # Two choices at once: the bucket's order is everybody's.

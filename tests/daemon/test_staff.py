@@ -48,6 +48,8 @@ class Shared:
         self.is_broken = False
 
     async def get(self, key: str) -> tuple[bytes, int] | None:
+        if self.is_broken:
+            raise Unavailable("no connection to the broker")
         return (self.values[-1], len(self.values)) if self.values else None
 
     async def create(self, key: str, value: bytes) -> int:
@@ -98,6 +100,21 @@ async def test_a_bridge_that_knows_less_does_not_overwrite_a_choice() -> None:
     begun_now = a_bridge(Shared(), ahead)
     begun_now.told("maya", bucket.values[-1], len(bucket.values))
     assert begun_now.presence("maya").state == "away"
+
+
+async def test_a_bridge_that_heard_a_terminal_before_it_knew_of_any_choice_takes_the_choice_from_the_bucket() -> None:
+    """Seed 70201: to a bridge that could not read the bucket, and whose clock was ahead, an agent who is ready was off for good."""
+    bucket, ahead, first, _ = await two_bridges_one_choice()
+    bucket.is_broken = True
+    begun_now = a_bridge(bucket, ahead)
+    await begun_now.look("maya")
+    await begun_now.heard("maya")
+    for revision, word in enumerate(bucket.values, 1):
+        begun_now.told("maya", word, revision)
+    assert (begun_now.presence("maya").state, begun_now.presence("maya").reason) == ("away", "lunch")
+    # And to one that knows the choice, being heard of by somebody who knew of none changes nothing.
+    first.told("maya", b'{"heard_ms":1020000}', 9)
+    assert first.presence("maya").state == "away"
 
 
 async def test_of_two_choices_the_bucket_keeps_the_later_one_whatever_the_clocks_say() -> None:
