@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker_bridge.contract import ids
+from broker_bridge.contract.policy import QueueRules
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.routing.index import Request
+from broker_bridge.core.state import Conversation
 from broker_bridge.core.thread import Named
+from broker_bridge.core.waiting import Waiting
 from broker_bridge.daemon.clock import Clock
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.lease import LeaseTiming
+from broker_bridge.daemon.offers import Ring
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer, derive
 from broker_bridge.daemon.simulation import houserules
+from broker_bridge.daemon.simulation.fairness import better_right
 from broker_bridge.daemon.simulation.fakebus import FakeBus
 from broker_bridge.daemon.simulation.loop import Process
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, SimChannel
@@ -129,7 +134,8 @@ class House:
         await self.parts.catch_up()
 
     def _watch_choices(self) -> None:
-        """Whoever is chosen is ready as far as this bridge knows at that moment: nobody can tell afterwards what it knew."""
+        """Whoever is chosen is ready, and whoever they are chosen for comes first, as far as this bridge knows at that moment: nobody
+        can tell afterwards what it knew."""
         right = self.parts.offers._choose
 
         def choose(request: Request) -> tuple[str, ...]:
@@ -141,6 +147,18 @@ class House:
             return asked
 
         self.parts.offers._choose = choose  # type: ignore[method-assign]
+        right_of_all = self.parts.offers._chosen
+
+        def chosen(state: Conversation, waiting: Waiting, rules: QueueRules, *more: Any) -> Ring | None:
+            better = better_right(self.parts, waiting, self.now_ms())
+            ring = right_of_all(state, waiting, rules, *more)
+            if ring is not None:
+                self.world.books.count("choices by place")
+                if better:
+                    self.world.books.problems.append(f"fairness: {self.boot} chose for {state.id}, but {better}")
+            return ring
+
+        self.parts.offers._chosen = chosen  # type: ignore[method-assign]
 
     def _make_lines(self, parts: Parts) -> Lines:
         routes = {}

@@ -14,7 +14,9 @@ import msgspec
 from broker_bridge.contract import facts as f
 from broker_bridge.core import afterwork, asking, folds, handover, hours, inbound, sla, targets, timers, wishes
 from broker_bridge.core.routing.index import Index
+from broker_bridge.core.routing.line import Line
 from broker_bridge.core.state import MERGED, QUEUED
+from broker_bridge.core.waiting import Owed
 from broker_bridge.daemon import acting, beginnings, clerk, floor, offers, pen, timekeeper
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.clock import NS_PER_MS, Clock
@@ -35,6 +37,16 @@ def _loads_not_counted() -> list[Change]:
 def _places_not_written() -> list[Change]:
     """Places are given without a word in the agent's load: two who lead at once do not meet there."""
     return [(where, "given", lambda *_, **__: {}) for where in (pen, beginnings, acting)]
+
+
+def _loud_customers_first() -> list[Change]:
+    """What a customer has already is not counted: ten cases of one come before the first of another."""
+    return [(Owed, "rank", lambda *_: 0)]
+
+
+def _served_not_counted() -> list[Change]:
+    """Only the cases of a customer that wait put the others back, not those that somebody has."""
+    return [(Line, "serve", lambda self, conversation, _: self.drop(conversation))]
 
 
 def _who_is_full_takes_more() -> list[Change]:
@@ -176,6 +188,8 @@ def _told_each_time() -> list[Change]:
 RULES: tuple[Callable[[], list[Change]], ...] = (
     _loads_not_counted,
     _places_not_written,
+    _loud_customers_first,
+    _served_not_counted,
     _who_is_full_takes_more,
     _asked_again_at_once,
     _closed_queues_ring,
