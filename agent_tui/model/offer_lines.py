@@ -5,23 +5,28 @@ The law: it says what happens if nobody answers, its edge drains with the time, 
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from agent_tui.model import clock
-from agent_tui.model.cells import fit, wrap
+from agent_tui.model.cells import cut, fit, width, wrap
 from agent_tui.model.clean import clean_line
-from agent_tui.model.frame import Key, Part, edge, fitted, key_part, margined
+from agent_tui.model.frame import Key, Part, cells_of, edge, fitted, key_part, margined
 from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import Line, Run, line
-from broker_bridge.contract.views import Row
+from broker_bridge.contract.views import Profile, Row
 
 OFFER_MS = 20 * clock.SECOND_MS
 """A whole edge, where it is not known how long the offer was to last."""
 LABEL_CELLS = 8
+LEAST_OF_TEXT = 16
+"""Cells of the customer's words in the strip, before the reason goes."""
 MOST_OF_WORDS = 2
 MOST_OF_PROBLEM = 3
 """Rows of a packet's problem on the card."""
 _TITLES = {"transfer": "Transfer", "consult": "Consult"}
+_OF = re.compile(r"(\d+) of (\d+)")
 ASKS = {"transfer": "gives you", "consult": "asks you"}
 
 
@@ -37,6 +42,10 @@ class Beside(NamedTuple):
     """Of a handover: what the colleague says to you."""
     page: str = ""
     """Where the visitor writes from."""
+    who: str = ""
+    """Whether they were here before, and how they are reached."""
+    before: str = ""
+    """Their case before this one."""
 
 
 ALONE = Beside()
@@ -55,6 +64,7 @@ def card(
         _both((*_title(row, beside), _word(row)), (_clock(words, left_ms),), cells),
         blank,
         _both((Part((Run(clean_line(row.name), "strong", "b"),)),), _tier(row), cells),
+        *((_both((Part((Run(cut(beside.who, cells - 2, glyphs.dots), "mut"),)),), (), cells),) if beside.who else ()),
         _both((Part((Run(f"“{clean_line(row.text)}”"),)),), (), cells),
         blank,
         _both((*_waited(row, now_ms, "waited  "), *_due(row, now_ms)), (), cells, 3),
@@ -63,10 +73,11 @@ def card(
         lines.extend(_long("from", asks, MOST_OF_WORDS, cells, glyphs))
     lines.extend(_long("says", beside.words, MOST_OF_WORDS, cells, glyphs))
     lines.extend(_long("problem", beside.problem, MOST_OF_PROBLEM, cells, glyphs))
-    facts = (("queue", row.queue), ("on page", beside.page))
-    lines.extend(_fact(label, clean_line(words), cells) for label, words in facts if words)
+    facts = (("queue", row.queue), ("on page", beside.page), ("before", beside.before))
+    room = cells - 2 - LABEL_CELLS
+    lines.extend(_fact(label, cut(clean_line(words), room, glyphs.dots), cells) for label, words in facts if words)
     if not asks:
-        lines.extend(_long("why you", row.offer_reason, MOST_OF_WORDS, cells, glyphs))
+        lines.extend(_long("why you", _reason(row), MOST_OF_WORDS, cells, glyphs))
     lines.append(blank)
     lines.append(_both(tuple(key_part(key, glyphs) for key in keys), (), cells, 1))
     lines.append(_both((Part((Run(f"no answer: {_otherwise(row)}", "mut", "i"),)),), (), cells))
@@ -78,21 +89,43 @@ def strip(
 ) -> tuple[Line, ...]:
     """Four rows under the thread's head, where there is no right column."""
     left_ms = max(0, (row.offer_until_ms or now_ms) - now_ms)
-    name = Part((Run(clean_line(row.name), "strong", "b"),))
+    title, time, word = _title(row, beside), _clock("", left_ms), _word(row)
+    # Of the three that could give way in this row it is the name: channel and clock are never cut.
+    taken = sum(cells_of(part.runs) for part in (*title, word, time)) + 2 + 3 * 2
+    name = Part((Run(cut(clean_line(row.name), max(8, cells - taken), glyphs.dots), "strong", "b"),))
     shown = tuple(key_part(key, glyphs) for key in keys[:2])
-    reason = (Part((Run(clean_line(row.offer_reason).split(",")[0], "mut"),), 1),) if row.offer_reason else ()
     acts = Part(tuple(run for n, part in enumerate(shown) for run in (*((Run(" "),) if n else ()), *part.runs)))
-    said: tuple[Run, ...] = (Run(f"“{clean_line(row.text)}”"),)
-    if asks := _asks(row):
-        # A colleague's words go before the customer's: they say why one is asked.
-        what = clean_line(beside.words) or clean_line(beside.problem)
-        said = (Run(f"{asks}: " if what else asks, "mut"), Run(what))
     return (
         edge(cells, glyphs, role="near", left=left_ms / beside.whole_ms),
-        _both((*_title(row, beside), name, _word(row)), (_clock("", left_ms),), cells),
-        _both((Part(said),), reason, cells),
+        _both((*title, name, word), (time,), cells),
+        _said(row, beside, cells, glyphs),
         _both((*_waited(row, now_ms, "waited "), *_due(row, now_ms)), (acts,), cells),
     )
+
+
+def _said(row: Row, beside: Beside, cells: int, glyphs: Glyphs) -> Line:
+    """The customer's last words and why it is you; of a colleague's offer their words: they say why one is asked."""
+    if asks := _asks(row):
+        what = clean_line(beside.words) or clean_line(beside.problem)
+        return _both((Part((Run(f"{asks}: " if what else asks, "mut"), Run(what))),), (), cells)
+    reason = _reason(row).split(",")[0]
+    room = cells - 2 - width(reason) - 2
+    if not reason or room < LEAST_OF_TEXT:
+        return _both((Part((Run(f"“{clean_line(row.text)}”"),)),), (), cells)
+    words = cut(f"“{clean_line(row.text)}”", room, glyphs.dots)
+    return _both((Part((Run(words),)),), (Part((Run(reason, "mut"),)),), cells)
+
+
+def known(profile: Profile, row: Row, now_ms: int, tz: tzinfo = UTC) -> tuple[str, str]:
+    """(`new here, +36 55 018 204`, nothing), or (`3 cases before, +36 55 018 204`, `mail 12 Nov the card…`)."""
+    cases = [one for one in (*profile.open, *profile.was) if one.conv != row.conv]
+    count = f"{len(cases)} case{'s' if len(cases) > 1 else ''} before" if cases else "new here"
+    address = next((one.address for one in profile.identifiers if one.word == row.channel), "")
+    who = ", ".join(clean_line(words, 60) for words in (count, address) if words)
+    if not cases:
+        return who, ""
+    last = max(cases, key=lambda one: one.at_ms)
+    return who, clean_line(f"{last.word} {clock.short_date(last.at_ms, now_ms, tz)} {last.text}", 120).strip()
 
 
 def ended(before: Row, now: Row | None) -> str:
@@ -114,6 +147,11 @@ def ended(before: Row, now: Row | None) -> str:
 def chip(row: Row, now_ms: int) -> tuple[Run, ...]:
     """` offer 0:14 `: how the key line begins while there is an offer and somebody writes."""
     return (Run(f" offer {clock.minutes((row.offer_until_ms or now_ms) - now_ms)} ", "chip.near", "b"),)
+
+
+def _reason(row: Row) -> str:
+    """`least to do: 20/100`: figures as in the columns of load, so that they fit a narrow card."""
+    return _OF.sub(r"\1/\2", clean_line(row.offer_reason))
 
 
 def _title(row: Row, beside: Beside) -> tuple[Part, ...]:

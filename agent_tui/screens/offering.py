@@ -1,17 +1,17 @@
 """What an offer's card says beside the row, and declining with a word.
 
-The law: a handover's packet is asked for once an offer, and the card stands there without it until it comes.
+The law: who the customer is, and of a handover its packet, is asked for once an offer; the card stands there without it until it comes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent_tui.model import deeds
+from agent_tui.model import deeds, offer_lines
 from agent_tui.model.clean import clean_line
 from agent_tui.model.offer_lines import ASKS, Beside
-from broker_bridge.contract.commands import Thread
-from broker_bridge.contract.views import Item, Row, ThreadPage
+from broker_bridge.contract.commands import ProfileOf, Thread
+from broker_bridge.contract.views import Item, Profile, Row, ThreadPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ class Offering:
     def __init__(self, screen: Workstation) -> None:
         self._screen = screen
         self._items: dict[str, Sequence[Item]] = {}
+        self._profiles: dict[str, Profile] = {}
         self._asked: dict[str, int | None] = {}
         """Until when the offer lasts for which the page was asked, by conversation."""
 
@@ -44,20 +45,30 @@ class Offering:
         problem = problem if row.offer_kind in ASKS else ""
         words = given.text if given is not None and row.offer_kind in ASKS else ""
         of = max(1, len(ringing.offers()))
-        return Beside(of=of, whole_ms=ringing.whole_ms(row), problem=problem, page=page, words=words)
+        place, profile = self._screen.place, self._profiles.get(row.conv)
+        who, before = offer_lines.known(profile, row, place.now_ms(), place.tz) if profile is not None else ("", "")
+        whole_ms = ringing.whole_ms(row)
+        return Beside(of=of, whole_ms=whole_ms, problem=problem, page=page, words=words, who=who, before=before)
 
     def _want(self, row: Row) -> None:
-        """Of a colleague's offer what they say about it is asked for; of the router's the row says enough."""
-        if row.offer_kind not in ASKS or self._asked.get(row.conv, 0) == row.offer_until_ms:
+        """Whose it is is asked for, and of a colleague's offer what they say about it."""
+        if self._asked.get(row.conv, 0) == row.offer_until_ms:
             return
-        self._asked[row.conv] = row.offer_until_ms
-        self._screen.run_worker(self._fetch(row.conv), group="offer")
+        # One offer at a time is shown: what was asked of the ones before is not needed any more.
+        self._asked = {row.conv: row.offer_until_ms}
+        self._screen.run_worker(self._fetch(row), group="offer")
 
-    async def _fetch(self, conv: str) -> None:
-        answer = await self._screen.place.ask(Thread(conversation=conv, limit=ITEMS))
+    async def _fetch(self, row: Row) -> None:
+        ask = self._screen.place.ask
+        profile = await ask(ProfileOf(conversation=row.conv, limit=1))
+        if isinstance(profile, Profile):
+            self._profiles = {row.conv: profile}
+            self._screen.sight.offer()
+        if row.offer_kind not in ASKS:
+            return
+        answer = await ask(Thread(conversation=row.conv, limit=ITEMS))
         if isinstance(answer, ThreadPage):
-            # One offer at a time is shown: what was known of the ones before is not needed any more.
-            self._items = {conv: answer.items}
+            self._items = {row.conv: answer.items}
             self._screen.sight.offer()
 
 

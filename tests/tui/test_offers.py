@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from agent_tui.model import clock
 from agent_tui.model.frame import Key
 from agent_tui.model.glyphs import ASCII, UNICODE
-from agent_tui.model.offer_lines import Beside, card, ended, strip
+from agent_tui.model.offer_lines import Beside, card, ended, known, strip
 from agent_tui.screens.saying import Saying
 from broker_bridge.contract import commands as c
-from broker_bridge.contract.views import Item, Row, ThreadPage
+from broker_bridge.contract.views import Case, Identifier, Item, Profile, Row, ThreadPage
 from broker_bridge.contract.words import Packet
 from tests.tui import scenes
 from tests.tui.test_window import Desk, desk
@@ -67,8 +69,73 @@ def test_what_the_colleague_says_and_why_it_is_you_are_told_whole_as_far_as_two_
     )
     assert "says    she asks in Hungarian" in words and "problem cannot log in" in words
     reason = text(card(row(offer_reason="least to do: 20 of 100"), KEYS, NOW, 31, UNICODE))
-    assert "why you least to do: 20 of" in reason and "\n         100" in reason
+    assert "why you least to do: 20/100" in reason
+    reason = text(card(row(offer_reason="responsible for the customer"), KEYS, NOW, 31, UNICODE))
+    assert "why you responsible for the" in reason and "\n         customer" in reason
     assert "asks you: she asks in" in text(strip(ASKED, KEYS, NOW, 60, UNICODE, Beside(words="she asks in Hungarian")))
+
+
+@pytest.mark.parametrize("cells", [40, 49, 90])
+@pytest.mark.parametrize("of", [1, 12])
+def test_in_the_strip_the_name_gives_way_and_never_the_channel_or_the_clock(cells: int, of: int) -> None:
+    long = row(
+        name="Léa Fontaine-Dubois de Montfort et de la Tour d'Auvergne-Lauraguais, née Poniatowska", channel="mail"
+    )
+    first = strip(long, KEYS, NOW, cells, UNICODE, Beside(of=of))[1]
+    assert "…  mail " in first.text and first.text.endswith(" 0:14 ") and first.cells == cells
+
+
+def test_the_strip_says_why_it_is_you_beside_the_customers_words() -> None:
+    long = row(text="Bonjour, " * 9, offer_reason="least to do: 40 of 100, since 9:00")
+    assert strip(long, KEYS, NOW, 49, UNICODE)[2].text == " “Bonjour, Bonjour, Bonjou…  least to do: 40/100 "
+    narrow = strip(long, KEYS, NOW, 34, UNICODE)[2].text
+    assert "least" not in narrow and narrow.startswith(" “Bonjour, Bonjour, Bonjour")
+
+
+def case(conv: str, at_ms: int, **more: str) -> Case:
+    return Case(
+        conv=conv, number="K7Q2", text=more.get("text", "the card is gone"), state="closed", at_ms=at_ms, word="mail"
+    )
+
+
+WAYS = (Identifier(word="mail", address="k@example.hu"), Identifier(word="chat", address="visitor 75be"))
+
+
+@pytest.mark.parametrize(
+    ("profile", "who", "before"),
+    [
+        ({}, "new here", ""),
+        ({"identifiers": WAYS}, "new here, visitor 75be", ""),
+        ({"open": (case("c-kovacs", NOW),)}, "new here", ""),
+        ({"was": (case("c-1", NOW - clock.DAY_MS),)}, "1 case before", "mail 20 Nov the card is gone"),
+        (
+            {"was": (case("c-1", NOW), case("c-2", NOW - 9 * clock.DAY_MS)), "open": (case("c-3", NOW - 1),), "identifiers": WAYS},
+            "3 cases before, visitor 75be",
+            "mail 21 Nov the card is gone",
+        ),
+        ({"was": (case("c-1", NOW, text="a\x1b[2J\n\u202eb"),), "identifiers": (Identifier(word="chat", address="x\x1b[31m"),)},
+         None, None),
+    ],
+)  # fmt: skip
+def test_the_card_says_whether_they_were_here_before(
+    profile: dict[str, Any], who: str | None, before: str | None
+) -> None:
+    found = known(Profile(customer="k", rev=1, name="K", **profile), scenes.KOVACS, NOW)
+    assert who is None or found == (who, before)
+    shown = card(scenes.KOVACS, KEYS, NOW, 31, UNICODE, Beside(who=found[0], before=found[1]))
+    assert found[0][:20] in text(shown) and all(one.cells <= 31 and one.text.isprintable() for one in shown)
+
+
+async def test_who_it_is_is_asked_for_once_an_offer(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.fake.profiles["c-kovacs"] = Profile(customer="k", rev=1, name="K", identifiers=WAYS)
+        it.fake.feed(scenes.KOVACS)
+        await until(lambda: "new here, visitor 75be" in it.text())
+        it.app.tick()
+        await it.pilot.pause()
+        assert sum(isinstance(one, c.ProfileOf) and one.conversation == "c-kovacs" for one in it.fake.asked) == 1
 
 
 def test_the_edge_drains_over_the_time_that_the_offer_had() -> None:
