@@ -16,11 +16,11 @@ from broker_bridge.daemon.clerk import Dead
 from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.office import Added, AgentLine, DeadItem, DeadLine, Declined, LedgerLine, NewAgent
+from broker_bridge.daemon.presence import SILENT_MS, Presence
 from broker_bridge.daemon.quarantine import REPLAYED
 from broker_bridge.daemon.run import bridge_seed
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.secrets import Secrets, site_key
-from broker_bridge.daemon.staff import SILENT_MS, Presence
 from broker_bridge.daemon.states import AGENT
 from broker_bridge.daemon.visiting import all_items as _all
 from broker_bridge.daemon.visiting import append, endpoint, enrolled, everybody, now_ms

@@ -182,7 +182,7 @@ class Alerts:
         """Agents whose terminal is gone and who have work."""
         grace_ms = self._rulebook.policy.desk.silent_grace_s * 1000
         for agent in self._floor.busy:
-            presence = self._staff.presence(agent)
+            presence = self._staff.presences.of(agent)
             if presence.state != "silent" or agent not in self._staff.active:
                 continue
             waiting, kept = self._work_of(agent)

@@ -20,9 +20,10 @@ from broker_bridge.core import inbound
 from broker_bridge.core.definitions import Policy
 from broker_bridge.core.handle import Handle
 from broker_bridge.core.state import Conversation
+from broker_bridge.daemon.choice import Chooser, Ring
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.logwriter import LogWriter
-from broker_bridge.daemon.offers import Offers, Ring
+from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.pen import Pen, given
 from broker_bridge.daemon.spares import Spares
 from broker_bridge.daemon.states import CONV, CUST, HAND, LOAD, Cell, States
@@ -57,6 +58,7 @@ class Beginnings:
         states: States,
         spares: Spares,
         offers: Offers,
+        chooser: Chooser,
         floor: Floor,
         pen: Pen,
         sources: Mapping[str, inbound.Source],
@@ -70,6 +72,7 @@ class Beginnings:
         self._states = states
         self._spares = spares
         self._offers = offers
+        self._chooser = chooser
         self._floor = floor
         self._pen = pen
         self._sources = sources
@@ -162,7 +165,7 @@ class Beginnings:
             return None
         loads = [self._states.cell(LOAD, agent) for agent in ring.asked]
         if any(load.lock.locked() or load.blocked for load in loads) or not self._pen.is_room(loads, ring.gives):
-            self._offers.undo(ring)
+            self._chooser.undo(ring)
             return None
         return _Offer(ring, state, loads)
 
@@ -171,6 +174,6 @@ class Beginnings:
             self._pen.gave(offer.loads, offer.ring.gives)
             self._offers.made += 1
         else:
-            self._offers.undo(offer.ring)
+            self._chooser.undo(offer.ring)
         for load in offer.loads:
             load.lock.release()

@@ -195,18 +195,18 @@ class Desk:
 
     async def _came(self, actor: Actor) -> None:
         """A terminal is there: who was off is ready; a second terminal, or one that comes back, changes nothing."""
-        await self._staff.look(actor.agent)
-        known = self._staff.presence(actor.agent)
+        await self._staff.presences.look(actor.agent)
+        known = self._staff.presences.of(actor.agent)
         if known.state == "off":
-            await self._staff.chose(actor.agent, "ready")
+            await self._staff.presences.chose(actor.agent, "ready")
             await self._shifts.note(actor.agent, "ready")
         else:
             await self._heard(actor)
 
     async def _heard(self, actor: Actor) -> None:
-        await self._staff.look(actor.agent)
-        was = self._staff.presence(actor.agent).state
-        fresh = await self._staff.heard(actor.agent)
+        await self._staff.presences.look(actor.agent)
+        was = self._staff.presences.of(actor.agent).state
+        fresh = await self._staff.presences.heard(actor.agent)
         if was == "silent":
             await self._shifts.note(actor.agent, fresh.state, fresh.reason, fresh.until_ms)
             self._home.counted(actor.agent)
@@ -219,7 +219,9 @@ class Desk:
         if until_ms is not None and not -BACK_BEFORE_MS < until_ms - now_ms <= LONGEST_AHEAD_MS:
             return refuse("bad", "Choose a time of being back within a year.")
         is_next = request.is_next and request.state != "ready"
-        await self._staff.chose(actor.agent, request.state, request.reason[:80], request.until_ms, is_next=is_next)
+        await self._staff.presences.chose(
+            actor.agent, request.state, request.reason[:80], request.until_ms, is_next=is_next
+        )
         if not is_next:
             await self._shifts.note(actor.agent, request.state, request.reason[:80], request.until_ms)
         self._home.counted(actor.agent)
@@ -244,7 +246,7 @@ class Desk:
         if request.agent not in self._staff.active:
             return refuse("bad", f"There is no colleague {request.agent[:64]}. Pick one from the list.")
         await self._audit.record("forced", actor.agent, request.agent)
-        await self._staff.chose(request.agent, request.state, request.reason[:80])
+        await self._staff.presences.chose(request.agent, request.state, request.reason[:80])
         await self._shifts.note(request.agent, request.state, request.reason[:80], by=actor.agent)
         self._home.counted(request.agent)
         return c.Done(upto=self._follower.position)

@@ -127,7 +127,7 @@ class Figures:
         return (answered - late) / total if total else None
 
     def me(self, actor: Actor) -> v.Me:
-        presence = self._staff.presence(actor.agent)
+        presence = self._staff.presences.of(actor.agent)
         wrap = self._floor.wrapping(actor.agent)
         is_wrapping = bool(wrap) and presence.state in ("ready", "busy")
         now_ms = self._now_ms()
@@ -190,7 +190,7 @@ class Figures:
         """As many as fit into an answer, by id."""
 
         def rank(name: AgentId) -> tuple[bool, bool]:
-            is_away = self._staff.presence(name).state in ("off", "silent")
+            is_away = self._staff.presences.of(name).state in ("off", "silent")
             return is_away and name not in work, is_away
 
         found, size = [], 0
@@ -223,7 +223,7 @@ class Figures:
 
     def _colleague(self, name: AgentId, work: list[Conversation], actor: Actor) -> v.Colleague:
         enrolled = self._staff.active[name]
-        presence = self._staff.presence(name)
+        presence = self._staff.presences.of(name)
         wrap = self._floor.wrapping(name)
         is_wrapping = bool(wrap) and presence.state in ("ready", "busy")
         first = work[0] if work else self._state(wrap) if wrap else None
@@ -262,7 +262,7 @@ class Figures:
 
     def _ready(self) -> list[AgentId]:
         """Who is ready now: looked at once, not for each queue and skill (10,000 agents: seconds)."""
-        return [agent for agent in self._staff.active if self._staff.presence(agent).state == "ready"]
+        return [agent for agent in self._staff.active if self._staff.presences.of(agent).state == "ready"]
 
     def _skill(self, name: str, having: list[AgentId]) -> v.SkillView:
         least = min(having, key=lambda agent: self._floor.load(agent) / max(1, self._staff.room(agent)), default="")

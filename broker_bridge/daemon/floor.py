@@ -19,9 +19,10 @@ from broker_bridge.core.standing import Standing, standing
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
 from broker_bridge.core.waiting import Waiting
 from broker_bridge.daemon.follower import News
+from broker_bridge.daemon.presence import SILENT_MS
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
-from broker_bridge.daemon.staff import SILENT_MS, Staff
+from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, CONV, LOAD, States
 
 OFF_SHIFT = "off shift"
@@ -55,7 +56,7 @@ class Floor:
         self.leaving: set[AgentId] = set()
         """Who has chosen a next status."""
         rulebook.on_change.append(self._again)
-        staff.on_presence.append(self.present)
+        staff.presences.on_change.append(self.present)
 
     # taking in
 
@@ -106,7 +107,7 @@ class Floor:
 
     def present(self, agent: AgentId) -> None:
         """Somebody's presence may have changed."""
-        presence = self._staff.presence(agent)
+        presence = self._staff.presences.of(agent)
         state, reason = presence.state, presence.reason
         if state == "ready" and presence.next_state:
             state, reason = "away", presence.next_reason or presence.next_state

@@ -18,10 +18,11 @@ from broker_bridge.core.standing import Standing
 from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.pen import Make
+from broker_bridge.daemon.presence import Presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.shifts import Shifts
-from broker_bridge.daemon.staff import Presence, Staff
+from broker_bridge.daemon.staff import Staff
 
 OFFER_GRACE_S = 2.0
 TASKS_EVERY_S = 10.0
@@ -74,7 +75,7 @@ class Handback:
         now = self._clock()
         for agent in self._floor.busy:
             is_here = agent in self._staff.active
-            presence = self._staff.presence(agent)
+            presence = self._staff.presences.of(agent)
             if is_here and presence.state not in GONE:
                 self._gone_since.pop(agent, None)
                 if presence.state != "ready":
@@ -148,7 +149,7 @@ class Handback:
             return ()
         woken = targets.on_wake(state, self._rulebook.policy, self._now_ms()) if state.snooze is not None else ()
         talk = state.consult.agent if state.consult is not None else ""
-        if talk in self._staff.active and self._staff.presence(talk).state not in GONE:
+        if talk in self._staff.active and self._staff.presences.of(talk).state not in GONE:
             return (f.Accepted(agent=talk, epoch=state.epoch + 1), *woken)
         return (f.Queued(queue=state.queue, reason=self._reason(agent, is_here), skills=state.skills), *woken)
 

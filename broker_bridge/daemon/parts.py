@@ -26,6 +26,7 @@ from broker_bridge.daemon.alerts import Alerts
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.beginnings import Beginnings
+from broker_bridge.daemon.choice import Chooser
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.desk import Desk
 from broker_bridge.daemon.dispatch import Dispatch, Route
@@ -43,6 +44,7 @@ from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.outlets import Outlet
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.pen import Pen
+from broker_bridge.daemon.presence import Presences
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.router import Router
 from broker_bridge.daemon.rulebook import Rulebook
@@ -121,7 +123,8 @@ class Parts:
         out = self.outside
         self.states = States(self.model, out.sealer, self.bus)
         self.writer = LogWriter(self.bus, self.states, out.sealer, out.clock, out.sleep)
-        self.staff = Staff(self.states, self.model, out.buckets["presence"], out.now_ms)
+        presences = Presences(out.buckets["presence"], out.now_ms, out.sleep)
+        self.staff = Staff(self.states, self.model, presences, out.now_ms)
         self.rulebook = Rulebook(self.states, self.model, self.terms.rules, self.terms.desk)
         self.floor = Floor(self.rulebook, self.staff)
         self.pen = Pen(self.writer, self.floor, out.now_ms, self.staff.room)
@@ -212,6 +215,7 @@ class Parts:
             states=self.states,
             spares=self.spares,
             offers=self.offers,
+            chooser=self.chooser,
             floor=self.floor,
             pen=self.pen,
             sources=lines.sources,
@@ -265,11 +269,11 @@ class Parts:
 
     def _make_router(self) -> Router:
         out = self.outside
+        self.chooser = Chooser(states=self.states, model=self.model, floor=self.floor, rulebook=self.rulebook)
         self.offers = Offers(
             pen=self.pen,
             states=self.states,
-            model=self.model,
-            staff=self.staff,
+            chooser=self.chooser,
             floor=self.floor,
             rulebook=self.rulebook,
             is_leader=lambda: self.router.is_leader,
@@ -282,7 +286,7 @@ class Parts:
             staff=self.staff,
             rulebook=self.rulebook,
             floor=self.floor,
-            offers=self.offers,
+            chooser=self.chooser,
             reading=self.reading,
             offers_at_all=self.terms.offers_at_all,
         )
@@ -332,6 +336,7 @@ class Parts:
             Member(name="home", noticed=self.home.noticed, run=self.home.run),
             Member(name="signals", run=self.signals.run),
             Member(name="presence", run=self._watch_presence),
+            Member(name="choices", run=self.staff.presences.run),
             Member(name="homes", run=self._watch_homes),
         )
 
@@ -373,7 +378,7 @@ class Parts:
         )
 
     def _place(self, agent: AgentId) -> Place:
-        presence = self.staff.presence(agent)
+        presence = self.staff.presences.of(agent)
         state = "wrap_up" if self.floor.wrapping(agent) and presence.state in ("ready", "busy") else presence.state
         return Place(
             state=state,
@@ -401,7 +406,7 @@ class Parts:
                 raise Unknown(f"the log could not be read on within {CATCH_UP_S:g} s") from None
         # Before anybody leads: to a leader who knows of nobody, everybody is away.
         for entry in await self.outside.buckets["presence"].entries():
-            self.staff.told(entry.key, entry.value, entry.revision)
+            self.staff.presences.told(entry.key, entry.value, entry.revision)
         crew = self._crew()
         for member in crew:
             if member.load is not None:
@@ -453,7 +458,7 @@ class Parts:
 
     async def _watch_presence(self) -> None:
         async for entry in self.outside.buckets["presence"].watch(""):
-            self.staff.told(entry.key, entry.value, entry.revision)
+            self.staff.presences.told(entry.key, entry.value, entry.revision)
             self.home.counted(entry.key)
 
 

@@ -119,6 +119,6 @@ class Router:
             is_at_it = any(one is not None and (one.offer is not None or not is_idle(one)) for one in held)
             if is_at_it or self._floor.wrapping(agent):
                 continue
-            begun = await self._staff.follow(agent)
+            begun = await self._staff.presences.follow(agent)
             if begun is not None:
                 await self._shifts.note(agent, begun.state, begun.reason, begun.until_ms)

@@ -77,7 +77,7 @@ class Timekeeper:
         return timers.fire(timer, state, self._house(), self._is_here, self._now_ms()), timer.command(state)
 
     def _is_here(self, agent: str) -> bool:
-        return agent in self._staff.active and self._staff.presence(agent).state in AT_WORK
+        return agent in self._staff.active and self._staff.presences.of(agent).state in AT_WORK
 
     def _step(self, state: Conversation) -> tuple[tuple[f.ConversationFact, ...], str]:
         policy = self._rulebook.policy

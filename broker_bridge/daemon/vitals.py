@@ -31,7 +31,7 @@ class Vitals:
             reconnects=bridge.bus.stats.reconnects,
             feed_clients=len(bridge.parts.home.feeds),
             agents_ready=sum(
-                1 for name in bridge.parts.staff.active if bridge.parts.staff.presence(name).state == "ready"
+                1 for name in bridge.parts.staff.active if bridge.parts.staff.presences.of(name).state == "ready"
             ),
             fills={fill.stream: fill.share for fill in bridge.fills},
             is_connected=bridge.bus.connected,

@@ -20,8 +20,8 @@ from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor
 from broker_bridge.core.customer import Customer
 from broker_bridge.core.state import QUEUED, Conversation
+from broker_bridge.daemon.choice import Chooser
 from broker_bridge.daemon.floor import Floor
-from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.outside import Outside
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.rulebook import Rulebook
@@ -47,7 +47,7 @@ class Whys:
         staff: Staff,
         rulebook: Rulebook,
         floor: Floor,
-        offers: Offers,
+        chooser: Chooser,
         reading: Reading,
         offers_at_all: bool,
     ) -> None:
@@ -58,7 +58,7 @@ class Whys:
         self._staff = staff
         self._rulebook = rulebook
         self._floor = floor
-        self._offers = offers
+        self._chooser = chooser
         self._reading = reading
         self._offers_at_all = offers_at_all
 
@@ -129,17 +129,17 @@ class Whys:
         waiting = self._floor.waiting(state)
         queue = self._rulebook.policy.rules(state.queue)
         now_ms = self._now_ms()
-        request, wait_ms = self._offers.request(state, waiting, queue, now_ms)
+        question = self._chooser.question(state, waiting, queue, now_ms)
         return why.Live(
-            why=self._offers.why(state, waiting, queue, request, None, now_ms),
-            wait_ms=wait_ms,
-            waits_for=request.prefer[0] if wait_ms else "",
+            why=self._chooser.why(question, None),
+            wait_ms=question.wait_ms,
+            waits_for=question.request.prefer[0] if question.wait_ms else "",
             offers_at_all=self._offers_at_all,
         )
 
     def _until(self, one: WhyWho) -> WhyWho:
         """`at lunch until 14:30`, of somebody who said until when."""
-        presence = self._staff.presence(one.agent)
+        presence = self._staff.presences.of(one.agent)
         if one.reason != seating.label(presence.state, presence.reason):
             return one
         policy, now_ms = self._rulebook.policy, self._now_ms()

@@ -23,9 +23,9 @@ from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts
+from broker_bridge.daemon.presence import Presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
-from broker_bridge.daemon.staff import Presence
 from broker_bridge.daemon.states import CONV
 from broker_bridge.daemon.supervise import Supervised
 from broker_bridge.daemon.verbs import Verbs
@@ -362,8 +362,10 @@ class Small:
 
     def sits(self, agent: str, state: str = "ready", reason: str = "") -> None:
         """A terminal spoke just now, and its agent is this."""
-        self.staff._presence[agent] = Presence(state=state, reason=reason, since_ms=self.now_ms, heard_ms=self.now_ms)
-        self.staff._changed(agent)
+        self.staff.presences._presence[agent] = Presence(
+            state=state, reason=reason, since_ms=self.now_ms, heard_ms=self.now_ms
+        )
+        self.staff.presences._changed(agent)
 
     def enroll(self, agent: str, role: str = "agent", queues: tuple[str, ...] = (), **more: Any) -> None:
         self.log.put("agent", agent, f.Enrolled(name=agent.title(), public_key="U", role=role, queues=queues, **more))

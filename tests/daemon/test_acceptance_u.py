@@ -257,7 +257,7 @@ async def test_out_of_hours_all_is_taken_in_and_shown_and_only_the_ringing_waits
         (row,) = await rows(small, "ann")
         assert row.state == "queued" and small.ringing("case") == ()
         # Nobody is sent home by the clock, and who works all the same may.
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         await small.done("ann", c.Accept(id=_id(1), conversation="case"))
         assert small.state("case").owner == "ann"
 

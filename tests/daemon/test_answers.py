@@ -313,7 +313,7 @@ async def test_work_of_a_killed_terminal_is_back_with_its_reason_and_the_supervi
     await house.act("ann", c.Accept, case)
     # Her terminal vanishes: nothing is heard of it any more.
     house.ahead_s += 31
-    await until(lambda: house.leader.staff.presence("ann").state == "silent", saying="she is not silent")
+    await until(lambda: house.leader.staff.presences.of("ann").state == "silent", saying="she is not silent")
     floor = await house.get("sue", c.Directory(), v.DirectoryView)
     alert = next(one for one in floor.notices if one.agent == "ann" and one.id.startswith("silent:"))
     assert alert.text.startswith("Ann Berg silent ") and ", 1 case goes back in " in alert.text

@@ -50,7 +50,7 @@ async def test_hello_after_off_is_ready_and_work_comes() -> None:
         await small.round()
         assert small.ringing("case") == ()
         await sign_in(small, "ann")
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         await small.round()
         assert small.ringing("case") == ("ann",)
         assert comings(small) == [("ready", "")]
@@ -62,15 +62,15 @@ async def test_a_terminal_that_comes_back_finds_the_presence_that_was_chosen() -
         await sign_in(small, "ann")
         await small.done("ann", c.Presence(state="away", reason="lunch", until_ms=small.now_ms + 60_000))
         await sign_in(small, "ann")
-        presence = small.staff.presence("ann")
+        presence = small.staff.presences.of("ann")
         assert (presence.state, presence.reason) == ("away", "lunch")
         small.later(60)
-        assert small.staff.presence("ann").state == "silent"
+        assert small.staff.presences.of("ann").state == "silent"
         await sign_in(small, "ann")
-        assert small.staff.presence("ann").reason == "lunch"
+        assert small.staff.presences.of("ann").reason == "lunch"
         await small.done("ann", c.Presence(state="off"))
         await sign_in(small, "ann")
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         assert comings(small) == [("ready", ""), ("away", "lunch"), ("off", ""), ("ready", "")]
 
 
@@ -82,16 +82,16 @@ async def test_two_terminals_are_one_agent() -> None:
         await sign_in(small, "ann")
         answer = await other.ask("ann", c.Hello())
         assert isinstance(answer, v.Welcome)
-        other.staff.told("ann", small.presence.values["ann"])
+        other.staff.presences.told("ann", small.presence.values["ann"])
         await other.done("ann", c.Presence(state="busy"))
-        small.staff.told("ann", small.presence.values["ann"])
-        assert small.staff.presence("ann").state == "busy"
+        small.staff.presences.told("ann", small.presence.values["ann"])
+        assert small.staff.presences.of("ann").state == "busy"
         for _ in range(10):
             small.later(8)
             other.later(8)
             await other.done("ann", c.Alive())
-            small.staff.told("ann", small.presence.values["ann"])
-        assert small.staff.presence("ann").state == "busy"
+            small.staff.presences.told("ann", small.presence.values["ann"])
+        assert small.staff.presences.of("ann").state == "busy"
         small.case("one", channel="chat")
         small.case("two", channel="chat")
         await small.catch_up()
@@ -142,9 +142,9 @@ async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker)
     bus = await broker.connect()
     await streams.ensure(bus, streams.StreamSettings())
     first = await bridge_parts(broker, 1)
-    await first.staff.chose("ann", "transfer_only")
+    await first.staff.presences.chose("ann", "transfer_only")
     second = await bridge_parts(broker, 2)
-    assert second.staff.presence("ann").state == "transfer_only"
+    assert second.staff.presences.of("ann").state == "transfer_only"
     for connection in (bus, first.bus, second.bus):
         await connection.close()  # type: ignore[attr-defined]
 
@@ -170,12 +170,12 @@ async def test_the_next_status_begins_when_the_work_in_hand_is_done_and_nothing_
             small.later(8)
             await small.done("ann", c.Alive())
             await small.round()
-        assert (small.staff.presence("ann").state, small.ringing("more")) == ("ready", ())
+        assert (small.staff.presences.of("ann").state, small.ringing("more")) == ("ready", ())
         assert comings(small) == [("ready", "")]
         reply = c.Reply(id="r", conversation="case", text="yes", channel="chat", seen=small.state("case").seq)
         await small.done("ann", reply)
         await small.round()
-        presence = small.staff.presence("ann")
+        presence = small.staff.presences.of("ann")
         assert (presence.state, presence.reason, presence.next_state) == ("away", "lunch", "")
         assert comings(small) == [("ready", ""), ("away", "lunch")]
         assert small.state("case").status == OWNED
@@ -187,10 +187,10 @@ async def test_the_next_status_waits_for_the_outcome_of_what_was_closed() -> Non
         await in_hand(small)
         await small.done("ann", c.Close(id="close", conversation="case"))
         await small.round()
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         await small.done("ann", c.WrapUp(id="w", conversation="case", disposition="solved"))
         await small.round()
-        assert small.staff.presence("ann").state == "away"
+        assert small.staff.presences.of("ann").state == "away"
 
 
 async def test_ready_forgets_the_next_status() -> None:
@@ -200,7 +200,7 @@ async def test_ready_forgets_the_next_status() -> None:
         await small.done("ann", c.Presence(state="ready", is_next=True))
         await small.done("ann", c.Close(id="close", conversation="case", disposition="solved"))
         await small.round()
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         small.case("more", channel="chat")
         await small.round()
         assert small.ringing("more") == ("ann",)
@@ -214,7 +214,7 @@ async def test_a_supervisors_word_is_recorded_before_it_holds_and_says_who() -> 
     async with small.working():
         await sign_in(small, "ann")
         await small.done("olga", c.Force(agent="ann", state="away", reason="training"))
-        assert small.staff.presence("ann").reason == "training"
+        assert small.staff.presences.of("ann").reason == "training"
         record = next(
             item for item in small.log.items if item.subject.startswith("cc.audit.") and b"forced" in item.body
         )
@@ -234,7 +234,7 @@ async def test_a_supervisors_word_that_cannot_be_recorded_does_not_hold() -> Non
         answer = await small.ask("olga", c.Force(agent="ann", state="away", reason="training"))
         assert isinstance(answer, c.Refusal)
         assert answer.is_retryable
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
 
 
 async def _broken(*_: object) -> None:
@@ -259,7 +259,7 @@ async def test_nobody_else_sets_anybodys_presence_and_nothing_unknown_is_set(
         await sign_in(small, "ann")
         refusal = await small.refused(who, c.Force(agent=agent, state=state, reason=reason))
         assert refusal.code == code
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         assert comings(small) == [("ready", "")]
 
 
@@ -269,19 +269,19 @@ async def test_what_comes_by_itself_cannot_be_chosen(state: str, reason: str) ->
     async with small.working():
         await sign_in(small, "ann")
         assert (await small.refused("ann", c.Presence(state=state, reason=reason))).code == "bad"
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
 
 
 async def test_a_presence_that_cannot_be_read_changes_nothing_and_a_gone_one_is_off() -> None:
     small = await a_house()
     async with small.working():
         await sign_in(small, "ann")
-        small.staff.told("ann", b"no presence")
-        assert small.staff.presence("ann").state == "ready"
-        small.staff.told("ann", msgspec.json.encode({"state": "away", "heard_ms": 1}))
-        assert small.staff.presence("ann").state == "ready"
-        small.staff.told("ann", None)
-        assert small.staff.presence("ann").state == "off"
+        small.staff.presences.told("ann", b"no presence")
+        assert small.staff.presences.of("ann").state == "ready"
+        small.staff.presences.told("ann", msgspec.json.encode({"state": "away", "heard_ms": 1}))
+        assert small.staff.presences.of("ann").state == "ready"
+        small.staff.presences.told("ann", None)
+        assert small.staff.presences.of("ann").state == "off"
         small.case("case", channel="chat")
         await small.round()
         assert small.ringing("case") == ()

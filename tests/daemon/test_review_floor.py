@@ -38,7 +38,7 @@ async def test_a_time_of_being_back_that_is_no_time_is_refused_before_anything_i
         await here(small, "ann", "bob")
         refused = await small.refused("ann", c.Presence(state="away", reason="lunch", until_ms=until_ms))
         assert refused.code == "bad"
-        assert small.staff.presence("ann").state == "ready"
+        assert small.staff.presences.of("ann").state == "ready"
         await small.done("ann", c.Presence(state="away", reason="lunch", until_ms=NOW_MS + 1_800_000))
 
 
@@ -235,7 +235,7 @@ async def test_presence_that_this_bridge_has_not_heard_of_yet_is_asked_for_not_o
     async with second.working():
         await second.ask("ann", c.Alive())
         await second.ask("ann", c.Hello())
-        assert second.staff.presence("ann").state == "away"
+        assert second.staff.presences.of("ann").state == "away"
         assert b"lunch" in second.presence.values["ann"]
 
 
@@ -330,18 +330,18 @@ async def test_a_bridge_whose_clock_is_an_hour_off_takes_nobody_for_silent(apart
         for _ in range(70):
             first.later(8)
             second.later(8)
-            await first.ask("ann", c.Alive() if first.staff.about else c.Hello())
-            second.staff.told("ann", first.presence.values["ann"])
+            await first.ask("ann", c.Alive() if first.staff.presences.about else c.Hello())
+            second.staff.presences.told("ann", first.presence.values["ann"])
             if first.state("case1").owner != "ann":
                 await first.done("ann", c.Accept(id="a1", conversation="case1"))
             await second.catch_up()
             await second.round()
-            assert second.staff.presence("ann").state == "ready"
+            assert second.staff.presences.of("ann").state == "ready"
         assert second.state("case1").owner == "ann"
         for _ in range(60):
             second.later(8)
             await second.round()
-        assert second.staff.presence("ann").state == "silent"
+        assert second.staff.presences.of("ann").state == "silent"
         assert second.state("case1").status == "queued"
 
 

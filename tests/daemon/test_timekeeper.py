@@ -334,7 +334,7 @@ async def test_a_jump_of_the_clock_lets_nothing_expire(jump_s: int) -> None:
         small.case(name, channel="chat")
     async with small.working():
         for agent in ("ann", "bob"):
-            await small.staff.chose(agent, "ready")
+            await small.staff.presences.chose(agent, "ready")
         await small.round()
         assert all(small.ringing(name) for name in names)
         taken = names.pop()
@@ -355,5 +355,5 @@ async def test_a_jump_of_the_clock_lets_nothing_expire(jump_s: int) -> None:
 async def _heard_after(small: Small, seconds: float) -> None:
     small.clock_s += seconds
     for agent in ("ann", "bob"):
-        await small.staff.heard(agent)
+        await small.staff.presences.heard(agent)
     await small.round()

@@ -25,13 +25,15 @@ from broker_bridge.core.routing.evenly import choose
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.daemon.bench.figures import percentile, resident_bytes, rounded
 from broker_bridge.daemon.bench.large import Unused
+from broker_bridge.daemon.choice import Chooser
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.pen import Make, Pen, Places
+from broker_bridge.daemon.presence import Presence, Presences
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.seal import Sealer
-from broker_bridge.daemon.staff import Presence, Staff
+from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, CONV, Log, States, encode_state
 
 NOW_MS = 1_795_000_000_000
@@ -125,7 +127,7 @@ async def _bridge(path: Path) -> Figures:
     model = ReadModel(path)
     states = States(model, cast(Sealer, None), cast(Log, None))
     rulebook = Rulebook(states, model, _rules(), DeskRules())
-    staff = Staff(states, model, Unused(), lambda: NOW_MS)
+    staff = Staff(states, model, Presences(Unused(), lambda: NOW_MS, asyncio.sleep), lambda: NOW_MS)
     staff.load()
     rulebook.load()
     known_s = time.perf_counter() - began
@@ -137,10 +139,11 @@ async def _bridge(path: Path) -> Figures:
     here = msgspec.json.encode(Presence(state="ready", since_ms=NOW_MS, heard_ms=NOW_MS))
     for number, agent in enumerate(staff.active):
         if number % 10 < 7:
-            staff.told(agent, here)
+            staff.presences.told(agent, here)
     paper = Paper(states)
+    chooser = Chooser(states=states, model=model, floor=floor, rulebook=rulebook)
     offers = Offers(
-        pen=cast(Pen, paper), states=states, model=model, staff=staff, floor=floor, rulebook=rulebook,
+        pen=cast(Pen, paper), states=states, chooser=chooser, floor=floor, rulebook=rulebook,
         is_leader=lambda: True, offers_at_all=True, now_ms=lambda: NOW_MS,
     )  # fmt: skip
     figures: Figures = {
@@ -152,7 +155,7 @@ async def _bridge(path: Path) -> Figures:
         "floor_resident_mb_before": rounded(before / 1e6),
         "floor_resident_mb": rounded(loaded / 1e6),
     }
-    figures |= _decided(offers, floor, states, rulebook)
+    figures |= _decided(chooser, floor, states, rulebook)
     figures |= await _rounds(offers, paper)
     figures["floor_resident_mb_routed"] = rounded(resident_bytes() / 1e6)
     model.close()
@@ -164,7 +167,7 @@ def _rules() -> dict[str, QueueRules]:
     return {name: QueueRules(needs=_skills(chance, chance.choice([0, 1, 1, 2]), 3)) for name in QUEUES}
 
 
-def _decided(offers: Offers, floor: Floor, states: States, rulebook: Rulebook) -> Figures:
+def _decided(chooser: Chooser, floor: Floor, states: States, rulebook: Rulebook) -> Figures:
     """One decision: what is asked, the choice, and its explanation, each case read from the read model for the first time."""
     chance = random.Random(6)
     whole, alone = [], []
@@ -173,11 +176,11 @@ def _decided(offers: Offers, floor: Floor, states: States, rulebook: Rulebook) -
         state: Conversation = states.cell(CONV, name).state
         waiting = floor.waiting(state)
         rules = rulebook.policy.rules(waiting.queue)
-        request, _ = offers.request(state, waiting, rules, NOW_MS)
+        question = chooser.question(state, waiting, rules, NOW_MS)
         chose = time.thread_time_ns()
-        agents = choose(floor.index, request)
+        agents = choose(floor.index, question.request)
         alone.append(time.thread_time_ns() - chose)
-        offers.why(state, waiting, rules, request, agents[0] if agents else None, NOW_MS)
+        chooser.why(question, agents[0] if agents else None)
         whole.append(time.thread_time_ns() - began)
     return {
         "floor_choice_p50_us": rounded(percentile(alone, 0.5) / 1000),

@@ -167,7 +167,7 @@ async def _enroll(site: Site, units: int) -> None:
 
 async def _all_ready(parts: Parts) -> None:
     for number in range(ROUTED_AGENTS):
-        await parts.staff.chose(f"agent{number}", "ready")
+        await parts.staff.presences.chose(f"agent{number}", "ready")
 
 
 async def _through(site: Site, parts: Parts, items: Sequence[Any]) -> None:

@@ -18,6 +18,7 @@ from broker_bridge.daemon.bench.site import KIND, Site, envelope, now_ms
 from broker_bridge.daemon.bus import Outgoing
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import Follower
+from broker_bridge.daemon.presence import Presences
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.seal import Sealer
@@ -121,7 +122,7 @@ async def _caught_up(site: Site, sealer: Sealer, path: Path) -> tuple[float, int
         while reader.pending:
             await follower.apply(list(await reader.some()))
     rulebook = Rulebook(states, model, {}, DeskRules())
-    staff = Staff(states, model, Unused(), lambda: 0)
+    staff = Staff(states, model, Presences(Unused(), lambda: 0, asyncio.sleep), lambda: 0)
     staff.load()
     rulebook.load()
     floor = Floor(rulebook, staff)

@@ -100,7 +100,7 @@ async def row3(site: Site, seconds: float) -> Row:
     async with running(site, agents, capacity=10 * count) as bridge:
         bridge.parts.follower.listen(noticed)
         for name in agents:
-            await bridge.parts.staff.chose(name, "ready")
+            await bridge.parts.staff.presences.chose(name, "ready")
         subject = await scratch_stream(site.bus, "ack")
         body = codec.encode(await bridge.parts.intake.sealed(envelope("probe", 0)))
         before = await bare_acks(site.bus, subject, count // 2, RATE, body)

@@ -15,8 +15,8 @@ from broker_bridge.core import hours
 from broker_bridge.core.asking import ASK_AGAIN_MS, PASSER_AGAIN_MS
 from broker_bridge.core.definitions import Policy
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
+from broker_bridge.daemon.presence import OFF
 from broker_bridge.daemon.simulation.evidence import Evidence, Moment
-from broker_bridge.daemon.staff import OFF
 
 RENEWED_S = 20.0
 
@@ -142,7 +142,7 @@ def choices_are_one(found: Evidence) -> None:
     for agent in found.world.agents:
         _, chosen = found.world.chosen(agent)
         for house in found.world.houses.values():
-            known = house.staff._presence.get(agent, OFF)
+            known = house.staff.presences._presence.get(agent, OFF)
             if (known.state, known.next_state) != (chosen.state, chosen.next_state):
                 found.say(f"presence: to {house.boot} {agent} is {known}, and the newest choice was {chosen}")
 

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from broker_bridge.contract import ids
-from broker_bridge.contract.policy import QueueRules
 from broker_bridge.core.inbound import Source
 from broker_bridge.core.routing.index import Request
-from broker_bridge.core.state import Conversation
 from broker_bridge.core.thread import Named
-from broker_bridge.core.waiting import Waiting
+from broker_bridge.daemon.choice import Question, Ring
 from broker_bridge.daemon.clock import Clock
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.lease import LeaseTiming
-from broker_bridge.daemon.offers import Ring
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts, open_buckets
 from broker_bridge.daemon.readmodel import ReadModel
@@ -88,8 +85,9 @@ class House:
         self._stop_wanted.set()
 
     def usurp(self) -> None:
-        """Believe that this bridge leads, whatever its lease says."""
-        self.parts.router.is_leader = True
+        """Believe that this bridge leads, whatever its lease says; who slept until all was well again does no more."""
+        if not self.world.is_calm:
+            self.parts.router.is_leader = True
 
     def step_back(self) -> None:
         """Lead only under the lease."""
@@ -136,29 +134,31 @@ class House:
     def _watch_choices(self) -> None:
         """Whoever is chosen is ready, and whoever they are chosen for comes first, as far as this bridge knows at that moment: nobody
         can tell afterwards what it knew."""
-        right = self.parts.offers._choose
+        right = self.parts.chooser._choose
 
         def choose(request: Request) -> tuple[str, ...]:
             asked = right(request)
             for agent in asked:
-                known = self.staff._presence.get(agent)
+                known = self.staff.presences._presence.get(agent)
                 if known is None or known.state != "ready" or known.next_state:
                     self.world.books.problems.append(f"offer: {self.boot} chose {agent}, who is {known}")
             return asked
 
-        self.parts.offers._choose = choose  # type: ignore[method-assign]
-        right_of_all = self.parts.offers._chosen
+        self.parts.chooser._choose = choose  # type: ignore[method-assign]
+        right_of_all = self.parts.chooser.ring
 
-        def chosen(state: Conversation, waiting: Waiting, rules: QueueRules, *more: Any) -> Ring | None:
-            better = better_right(self.parts, waiting, self.now_ms())
-            ring = right_of_all(state, waiting, rules, *more)
-            if ring is not None:
+        def ring(question: Question) -> Ring | None:
+            better = better_right(self.parts, question.waiting, self.now_ms())
+            found = right_of_all(question)
+            if found is not None:
                 self.world.books.count("choices by place")
                 if better:
-                    self.world.books.problems.append(f"fairness: {self.boot} chose for {state.id}, but {better}")
-            return ring
+                    self.world.books.problems.append(
+                        f"fairness: {self.boot} chose for {question.state.id}, but {better}"
+                    )
+            return found
 
-        self.parts.offers._chosen = chosen  # type: ignore[method-assign]
+        self.parts.chooser.ring = ring  # type: ignore[method-assign]
 
     def _make_lines(self, parts: Parts) -> Lines:
         routes = {}

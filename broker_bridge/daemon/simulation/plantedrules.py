@@ -17,7 +17,7 @@ from broker_bridge.core.routing.index import Index
 from broker_bridge.core.routing.line import Line
 from broker_bridge.core.state import MERGED, QUEUED
 from broker_bridge.core.waiting import Owed
-from broker_bridge.daemon import acting, beginnings, clerk, floor, offers, pen, timekeeper
+from broker_bridge.daemon import acting, beginnings, choice, clerk, floor, pen, timekeeper
 from broker_bridge.daemon.clerk import Clerk
 from broker_bridge.daemon.clock import NS_PER_MS, Clock
 from broker_bridge.daemon.drafts import Drafts
@@ -62,7 +62,7 @@ def _asked_again_at_once() -> list[Change]:
 def _closed_queues_ring() -> list[Change]:
     """Hours are not looked at."""
     always = SimpleNamespace(is_open=lambda *_: True, state_in_words=hours.state_in_words)
-    return [(offers, "hours", always)]
+    return [(choice, "hours", always)]
 
 
 def _skills_not_asked() -> list[Change]:
@@ -84,7 +84,7 @@ def _who_comes_back_is_forgotten() -> list[Change]:
         gone = self.__dict__.setdefault("gone", set())
         if agent not in gone:
             right(self, agent)
-        if self._staff.presence(agent).state in ("away", "busy"):
+        if self._staff.presences.of(agent).state in ("away", "busy"):
             gone.add(agent)
 
     return [(Floor, "present", present)]

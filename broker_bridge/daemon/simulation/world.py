@@ -18,7 +18,7 @@ from typing import Any
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
-from broker_bridge.daemon import staff
+from broker_bridge.daemon import presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.simulation import checkers, customers, houserules
 from broker_bridge.daemon.simulation.books import Books
@@ -84,7 +84,7 @@ class World:
         self._is_plain = is_plain
         self.desk = houserules.desk(self.random, is_plain=is_plain)
         self.rules = houserules.queues(self.random, self.begin_ms, self._agents, is_plain=is_plain)
-        self.presences: list[tuple[float, str, staff.Presence]] = []
+        self.presences: list[tuple[float, str, presence.Presence]] = []
         """(when, agent, what) of what the bucket was told."""
         self._boots: dict[str, list[str]] = {}
         """Bridge to its runs, as its disk remembers them."""
@@ -218,14 +218,14 @@ class World:
 
     def _present(self, message: Message) -> None:
         agent = message.subject.removeprefix("$KV.presence.")
-        told = staff.read(message.body) if message.body else staff.OFF
+        told = presence.read(message.body) if message.body else presence.OFF
         self.presences.append((self.loop.now, agent, told))
 
-    def chosen(self, agent: str) -> tuple[float, staff.Presence]:
+    def chosen(self, agent: str) -> tuple[float, presence.Presence]:
         """(when it was said last, the newest choice) as far as the bucket was told of it."""
-        found = (0.0, staff.OFF)
+        found = (0.0, presence.OFF)
         for told_s, who, told in self.presences:
-            if who == agent and (not told.chose_ms or told.chose_ms >= found[1].chose_ms):
+            if who == agent and (told is presence.OFF or told.chose_ms >= found[1].chose_ms):
                 found = (told_s, told)
         return found
 

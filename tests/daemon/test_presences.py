@@ -1,11 +1,10 @@
 """Presence as a lease: what is renewed in time stays, on every bridge."""
 
-from typing import cast
+import asyncio
 
-from broker_bridge.daemon.readmodel import ReadModel
-from broker_bridge.daemon.staff import PRESENCE_TTL_S, Staff
-from broker_bridge.daemon.states import States
+from broker_bridge.daemon.presence import PRESENCE_TTL_S, Presences
 from broker_bridge.daemon.wire import LostRace, Unavailable
+from tests.until import until
 
 
 class Bucket:
@@ -29,7 +28,7 @@ class Bucket:
 
 async def test_an_agent_whose_terminal_speaks_every_eight_seconds_never_expires_from_the_bucket() -> None:
     bucket = Bucket()
-    staff = Staff(cast(States, None), cast(ReadModel, None), bucket, lambda: bucket.now_ms)
+    staff = Presences(bucket, lambda: bucket.now_ms, asyncio.sleep)
     await staff.chose("maya", "ready")
     for _ in range(40):
         bucket.now_ms += 8_000
@@ -37,7 +36,7 @@ async def test_an_agent_whose_terminal_speaks_every_eight_seconds_never_expires_
     gaps_ms = [later - earlier for earlier, later in zip(bucket.put_ms, bucket.put_ms[1:], strict=False)]
     assert max(gaps_ms) < PRESENCE_TTL_S * 1000 / 2
     assert bucket.now_ms - bucket.put_ms[-1] < PRESENCE_TTL_S * 1000 / 2
-    assert staff.presence("maya").state == "ready"
+    assert staff.of("maya").state == "ready"
 
 
 class Shared:
@@ -56,6 +55,7 @@ class Shared:
         return await self.update(key, value, 0)
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
+        await asyncio.sleep(0)
         if self.is_broken:
             raise Unavailable("no connection to the broker")
         if revision != len(self.values):
@@ -64,11 +64,11 @@ class Shared:
         return len(self.values)
 
 
-def a_bridge(bucket: Shared, clock: list[int]) -> Staff:
-    return Staff(cast(States, None), cast(ReadModel, None), bucket, lambda: clock[0])
+def a_bridge(bucket: Shared, clock: list[int]) -> Presences:
+    return Presences(bucket, lambda: clock[0], asyncio.sleep)
 
 
-async def two_bridges_one_choice() -> tuple[Shared, list[int], Staff, Staff]:
+async def two_bridges_one_choice() -> tuple[Shared, list[int], Presences, Presences]:
     """Maya chose to be away at the first bridge while the second, whose clock is ahead, heard her terminal."""
     bucket, clock, ahead = Shared(), [1_000_000], [1_000_500]
     first, second = a_bridge(bucket, clock), a_bridge(bucket, ahead)
@@ -89,9 +89,9 @@ async def test_a_choice_is_not_lost_to_a_terminal_that_was_heard_elsewhere_at_th
         second.told("maya", word, revision)
     for one in (first, second, a_bridge(bucket, ahead)):
         await one.look("maya")
-        assert (one.presence("maya").state, one.presence("maya").reason) == ("away", "lunch")
+        assert (one.of("maya").state, one.of("maya").reason) == ("away", "lunch")
     # And it was heard there none the less.
-    assert second.presence("maya").heard_ms == 1_011_500
+    assert second.of("maya").heard_ms == 1_011_500
 
 
 async def test_a_bridge_that_knows_less_does_not_overwrite_a_choice() -> None:
@@ -99,7 +99,7 @@ async def test_a_bridge_that_knows_less_does_not_overwrite_a_choice() -> None:
     bucket, ahead, _, _ = await two_bridges_one_choice()
     begun_now = a_bridge(Shared(), ahead)
     begun_now.told("maya", bucket.values[-1], len(bucket.values))
-    assert begun_now.presence("maya").state == "away"
+    assert begun_now.of("maya").state == "away"
 
 
 async def test_a_bridge_that_heard_a_terminal_before_it_knew_of_any_choice_takes_the_choice_from_the_bucket() -> None:
@@ -111,10 +111,10 @@ async def test_a_bridge_that_heard_a_terminal_before_it_knew_of_any_choice_takes
     await begun_now.heard("maya")
     for revision, word in enumerate(bucket.values, 1):
         begun_now.told("maya", word, revision)
-    assert (begun_now.presence("maya").state, begun_now.presence("maya").reason) == ("away", "lunch")
+    assert (begun_now.of("maya").state, begun_now.of("maya").reason) == ("away", "lunch")
     # And to one that knows the choice, being heard of by somebody who knew of none changes nothing.
     first.told("maya", b'{"heard_ms":1020000}', 9)
-    assert first.presence("maya").state == "away"
+    assert first.of("maya").state == "away"
 
 
 async def test_of_two_choices_the_bucket_keeps_the_later_one_whatever_the_clocks_say() -> None:
@@ -125,7 +125,47 @@ async def test_of_two_choices_the_bucket_keeps_the_later_one_whatever_the_clocks
     for one in (first, second):
         for revision, word in words:
             one.told("maya", word, revision)
-        assert one.presence("maya").state == "ready"
+        assert one.of("maya").state == "ready"
+
+
+async def test_a_choice_that_the_bucket_did_not_take_is_put_again_although_its_agent_is_heard_elsewhere_from_then_on() -> (
+    None
+):
+    """Seeds 355, 758, 1217 and more: the bridge where it was chosen knew it, and nobody else ever did."""
+    bucket, clock = Shared(), [1_000_000]
+    first, second = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await first.chose("maya", "ready")
+    second.told("maya", bucket.values[-1], 1)
+    bucket.is_broken = True
+    await first.chose("maya", "away", "lunch")
+    bucket.is_broken = False
+    clock[0] += 11_000
+    # Her next words reach the other bridge, which knows of no lunch.
+    await second.heard("maya")
+    working = asyncio.create_task(first.run())
+    await until(lambda: b"lunch" in bucket.values[-1])
+    working.cancel()
+
+
+async def test_a_choice_whose_word_met_an_older_one_in_the_bucket_is_put_again() -> None:
+    bucket, _, first, second = await two_bridges_one_choice()
+    # Another bridge, of an older version, or one that knew no better, wrote over it.
+    bucket.values.append(b'{"state":"ready","since_ms":1000000,"heard_ms":1020000,"chose_ms":1000000}')
+    for one in (first, second):
+        one.told("maya", bucket.values[-1], len(bucket.values))
+    working = [asyncio.create_task(one.run()) for one in (first, second)]
+    await until(lambda: b"lunch" in bucket.values[-1])
+    for task in working:
+        task.cancel()
+
+
+async def test_of_two_choices_at_one_bridge_the_later_one_stays_though_the_first_met_another_in_the_bucket() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    first, ahead = a_bridge(bucket, clock), a_bridge(bucket, [1_900_000])
+    await ahead.chose("maya", "busy")
+    await asyncio.gather(first.chose("maya", "away", "lunch"), first.chose("maya", "ready"))
+    assert b'"ready"' in bucket.values[-1]
+    assert first.of("maya").state == "ready"
 
 
 async def test_a_choice_that_the_bucket_did_not_take_is_put_when_the_terminal_is_heard_next() -> None:
@@ -145,6 +185,6 @@ async def test_words_of_an_older_bridge_which_names_no_moment_of_choice_go_by_wh
     staff = a_bridge(Shared(), clock)
     await staff.chose("maya", "ready")
     staff.told("maya", b'{"state":"away","since_ms":1000100,"heard_ms":1000100}')
-    assert staff.presence("maya").state == "away"
+    assert staff.of("maya").state == "away"
     staff.told("maya", b'{"state":"busy","since_ms":1000050,"heard_ms":1000050}')
-    assert staff.presence("maya").state == "away"
+    assert staff.of("maya").state == "away"
