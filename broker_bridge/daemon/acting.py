@@ -77,6 +77,8 @@ class Acting:
         """(LOG sequence or 0, what was decided). Raises Blocked, Overloaded, BusError."""
         if isinstance(wish, c.Merge | c.Unmerge | c.Split) and wish.id in self.state(wish.conversation).commands:
             # Asked again: what was to be joined or parted stands elsewhere by now.
+            if isinstance(wish, c.Merge):
+                await self._take_along(wish.conversation, wish.into, actor)
             return 0, Facts()
         for _ in range(PICTURES):
             try:
@@ -179,8 +181,13 @@ class Acting:
             if seq:
                 self._wrote(cells[:2], (), ())
         if seq and not is_undo and not is_likely:
-            await self._drafts.follow(actor.agent, source, target)
+            await self._take_along(source, target, actor)
         return seq, found
+
+    async def _take_along(self, source: str, target: str, actor: Actor) -> None:
+        """The draft of a case that has gone into another; once more after a crash between. Raises BusError."""
+        if self.state(source).merged_into == target:
+            await self._drafts.follow(actor.agent, source, target)
 
     async def _split(self, wish: c.Split, actor: Actor) -> tuple[int, Decision]:
         state = self.state(wish.conversation)

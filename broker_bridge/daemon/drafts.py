@@ -43,10 +43,14 @@ class Drafts:
     async def load(self, agent: str, conversation: str) -> DraftView | None:
         """None: there is none, or it cannot be had now (the terminal has its own)."""
         try:
-            found = await self._bucket.get(f"{agent}.{conversation}")
-            kept = await self._opened(found[0]) if found is not None else None
+            return await self._kept(agent, conversation)
         except BusError:
             return None
+
+    async def _kept(self, agent: str, conversation: str) -> DraftView | None:
+        """Raises BusError."""
+        found = await self._bucket.get(f"{agent}.{conversation}")
+        kept = await self._opened(found[0]) if found is not None else None
         return kept if kept is not None and kept.text else None
 
     async def keep(self, agent: str, conversation: str, text: str, mode: str, at_ms: int) -> None:
@@ -73,7 +77,7 @@ class Drafts:
 
     async def follow(self, agent: str, source: str, target: str) -> None:
         """The case goes on in another one, and what was being written with it: behind what is being written there. Raises BusError."""
-        going = await self.load(agent, source)
+        going = await self._kept(agent, source)
         if going is None:
             return
 

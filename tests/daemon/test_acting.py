@@ -18,6 +18,7 @@ from broker_bridge.core.actor import Actor
 from broker_bridge.core.joins import MOST_HANDLES
 from broker_bridge.core.state import CLOSED, MERGED, OWNED, QUEUED
 from broker_bridge.daemon.states import HAND
+from broker_bridge.daemon.wire import Unavailable
 from tests.daemon.small_house import NOW_MS, Small, message
 
 CHAT = 20
@@ -271,6 +272,44 @@ async def test_a_merge_moves_handles_messages_and_the_draft_and_undoing_it_moves
         assert isinstance(page, v.ThreadPage)
         assert [item.id for item in page.items if item.kind == "them"] == ["message-two"]
         assert "one" in small.floor.line
+
+
+async def test_a_merge_whose_draft_cannot_be_read_is_not_done_without_it() -> None:
+    """Seed 1092: the bucket did not answer, and the draft stayed in a case that nobody opens any more."""
+    small = await a_house()
+    async with small.working():
+        await two_cases(small)
+        await small.done("ann", c.Draft(conversation="one", text="and the receipt", at_ms=5))
+        wish = c.Merge(id="m", conversation="one", into="two")
+        small.drafts.trouble.append(Unavailable("no answer"))
+        answer = await small.ask("ann", wish)
+        assert isinstance(answer, c.Refusal)
+        assert answer.is_retryable
+        assert small.state("one").merged_into == ""
+        await small.done("ann", wish)
+        assert await draft_of(small, "two") == "and the receipt"
+
+
+async def test_a_merge_that_is_asked_for_again_takes_the_draft_along_that_it_left() -> None:
+    """A crash after the write: where the merge seemed to be refused at first, the draft follows afterwards."""
+    small = await a_house()
+    async with small.working():
+        await two_cases(small)
+        wish = c.Merge(id="m", conversation="one", into="two")
+        await small.done("ann", wish)
+        await small.parts.drafts.keep("ann", "one", "and the receipt", "reply", 5)
+        await small.done("ann", wish)
+        assert await draft_of(small, "two") == "and the receipt"
+        await small.done("ann", c.Unmerge(id="u", conversation="one"))
+        await small.parts.drafts.keep("ann", "one", "for somebody else", "reply", 9)
+        await small.done("ann", wish)
+        assert await draft_of(small, "two") == "and the receipt"
+
+
+async def draft_of(small: Small, case: str) -> str:
+    page = await small.ask("ann", c.Thread(conversation=case))
+    assert isinstance(page, v.ThreadPage)
+    return page.draft.text if page.draft is not None else ""
 
 
 async def test_a_merge_is_one_batch_or_nothing() -> None:
