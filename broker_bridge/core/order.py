@@ -12,8 +12,8 @@ from broker_bridge.core.bitsets import Grades, members, of
 
 DIGIT_BITS = 3
 """Eight values: of a handful of candidates one stands under the first two of them."""
-DIGITS = 5
-TOGETHER = 5
+DIGITS = 6
+TOGETHER = 2
 """Last binary digits of a turn that no sets are kept for: of those who are left, 32 at most, the turns are compared one by one."""
 FEW = 12
 """Up to how many are sorted at once."""
@@ -83,7 +83,7 @@ class Order:
     def _longest_ago(self, bits: int) -> int:
         for digit in reversed(self._digits):
             best = bits.bit_length() - 1
-            if not bits ^ 1 << best:
+            if bits == 1 << best:
                 return best
             for having in digit:
                 some = bits & having

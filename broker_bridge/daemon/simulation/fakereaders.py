@@ -180,7 +180,8 @@ class FakeFollow(Follow):
         return max(0, self._visible - self._position)
 
     async def started(self, timeout_s: float = 10.0) -> None:
-        self._visible = await self._bus.ask(lambda: self._source.last_seq, timeout_s)
+        # What was stored while the answer was on its way may have been seen before it.
+        self._saw(await self._bus.ask(lambda: self._source.last_seq, timeout_s))
 
     def _stored(self, message: Message) -> None:
         self._bus.come(functools.partial(self._saw, message.seq))
