@@ -14,7 +14,7 @@ DIGIT_BITS = 3
 """Eight values: of a handful of candidates one stands under the first two of them."""
 DIGITS = 6
 TOGETHER = 2
-"""Last binary digits of a turn that no sets are kept for: of those who are left, 32 at most, the turns are compared one by one."""
+"""Last binary digits of a turn that no sets are kept for: of those who are left, four at most, the turns are compared one by one."""
 FEW = 12
 """Up to how many are sorted at once."""
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from broker_bridge.daemon import streams
-from broker_bridge.daemon.simulation.fakebus import FakeBus, Sky
+from broker_bridge.daemon.simulation.fakebus import FakeBus
 from broker_bridge.daemon.simulation.fakeserver import Server, Stream
 from broker_bridge.daemon.simulation.loop import Process, SimLoop
+from broker_bridge.daemon.simulation.sky import Sky
 from broker_bridge.daemon.verbs import Verbs
 from broker_bridge.daemon.wire import BusError, Outgoing, api
 from tests.daemon.real_broker import RealBroker

@@ -22,13 +22,13 @@ from broker_bridge.daemon import presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.simulation import checkers, customers, houserules
 from broker_bridge.daemon.simulation.books import Books
-from broker_bridge.daemon.simulation.fakebus import Sky
 from broker_bridge.daemon.simulation.fakeserver import Message, Server, Stream
 from broker_bridge.daemon.simulation.house import EPOCH_MS, LANES, House
 from broker_bridge.daemon.simulation.loop import NOBODY, Restless, SimLoop
 from broker_bridge.daemon.simulation.people import Terminal
 from broker_bridge.daemon.simulation.provider import CHANNELS, Door, Provider
 from broker_bridge.daemon.simulation.shelf import ShelfModel
+from broker_bridge.daemon.simulation.sky import Sky
 from broker_bridge.daemon.simulation.trouble import Trouble
 from broker_bridge.daemon.wire import BusError, Outgoing, StoreFull
 
