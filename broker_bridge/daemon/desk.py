@@ -18,10 +18,12 @@ from broker_bridge.contract import views as v
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import joins
 from broker_bridge.core import views as rules
-from broker_bridge.core.actor import LONGEST_AHEAD_MS, Actor
+from broker_bridge.core.actor import Actor
 from broker_bridge.core.decision import Changed, Facts, refuse
 from broker_bridge.core.state import Conversation
+from broker_bridge.daemon import fitting
 from broker_bridge.daemon.acting import Acting
+from broker_bridge.daemon.attendance import Attendance
 from broker_bridge.daemon.attention import Word
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.drafts import Drafts
@@ -32,7 +34,6 @@ from broker_bridge.daemon.logwriter import Blocked, Overloaded
 from broker_bridge.daemon.reading import Reading
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
-from broker_bridge.daemon.shifts import Shifts
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.todo import Todo
 from broker_bridge.daemon.wire import BusError
@@ -41,19 +42,8 @@ log = logging.getLogger(__name__)
 
 BEHIND_WAIT_S = 0.5
 FILE_PART_BYTES = 128 * 1024
-MAX_ID = 64
-"""Characters of a command's id; the fold keeps it for a week."""
-TIMER = "timer:"
-"""How the machine's own commands begin: they happen once by their id, so nobody else may use one."""
-MOST_NUMBER = 2**53
-"""No time and no count is beyond it; what no state can hold must never become a fact, every bridge would stop at it."""
-BACK_BEFORE_MS = 86_400_000
-"""How far a terminal's clock may be behind."""
 TEXT_PART = 60_000
 """Characters of one page of a whole message: at most 240 kB as UTF-8."""
-
-PRESENCES = ("ready", "busy", "away", "transfer_only", "off")
-"""What may be chosen; wrap-up and silence come by themselves."""
 
 Answer = v.Answer
 Tell = Callable[[str, bytes], Awaitable[None]]
@@ -66,7 +56,7 @@ class Desk:
         self,
         *,
         acting: Acting,
-        shifts: Shifts,
+        attendance: Attendance,
         rulebook: Rulebook,
         follower: Follower,
         model: ReadModel,
@@ -86,7 +76,7 @@ class Desk:
         now_ms: Callable[[], int],
     ) -> None:
         self._acting = acting
-        self._shifts = shifts
+        self.attendance = attendance
         self._rulebook = rulebook
         self._follower = follower
         self._model = model
@@ -147,7 +137,7 @@ class Desk:
         if request.__struct_config__.tag != verb:
             await self._audit.refused(agent, verb, "bad")
             return refuse("bad", "The request says another verb than its subject. Update this program.")
-        unfit = _unfit(request)
+        unfit = fitting.unfit(request)
         if unfit is not None:
             await self._audit.refused(agent, verb, unfit.code)
             return unfit
@@ -173,7 +163,7 @@ class Desk:
             return refuse(
                 "version", f"This bridge speaks version {c.VERSION} of the contract. Update this program or the bridge."
             )
-        await self._came(actor)
+        await self.attendance.came(actor)
         await self._move_home(actor.agent)
         feed = self._home.open(actor.agent, self._new_id())
         answer = v.Welcome(
@@ -193,68 +183,6 @@ class Desk:
         self._home.announce(feed)
         return answer
 
-    async def _came(self, actor: Actor) -> None:
-        """A terminal is there: who was off is ready; a second terminal, or one that comes back, changes nothing."""
-        await self._staff.presences.look(actor.agent)
-        known = self._staff.presences.of(actor.agent)
-        if known.state == "off":
-            await self._staff.presences.chose(actor.agent, "ready")
-            await self._shifts.note(actor.agent, "ready")
-        else:
-            await self._heard(actor)
-
-    async def _heard(self, actor: Actor) -> None:
-        await self._staff.presences.look(actor.agent)
-        was = self._staff.presences.of(actor.agent).state
-        fresh = await self._staff.presences.heard(actor.agent)
-        if was == "silent":
-            await self._shifts.note(actor.agent, fresh.state, fresh.reason, fresh.until_ms)
-            self._home.counted(actor.agent)
-
-    async def presence(self, request: c.Presence, actor: Actor) -> Answer:
-        refusal = self._unknown_state(request.state, request.reason)
-        if refusal is not None:
-            return refusal
-        now_ms, until_ms = self._now_ms(), request.until_ms
-        if until_ms is not None and not -BACK_BEFORE_MS < until_ms - now_ms <= LONGEST_AHEAD_MS:
-            return refuse("bad", "Choose a time of being back within a year.")
-        is_next = request.is_next and request.state != "ready"
-        await self._staff.presences.chose(
-            actor.agent, request.state, request.reason[:80], request.until_ms, is_next=is_next
-        )
-        if not is_next:
-            await self._shifts.note(actor.agent, request.state, request.reason[:80], request.until_ms)
-        self._home.counted(actor.agent)
-        return c.Done(upto=self._follower.position)
-
-    def _unknown_state(self, state: str, reason: str) -> c.Refusal | None:
-        if state not in PRESENCES:
-            return refuse("bad", f"Presence is one of {', '.join(PRESENCES)}.")
-        known = self._rulebook.policy.desk.reasons
-        if state == "away" and reason and reason not in known:
-            return refuse("bad", f"There is no reason {reason[:80]!r} here. Choose one of: {', '.join(known)}.")
-        return None
-
-    async def force(self, request: c.Force, actor: Actor) -> Answer:
-        """A supervisor sets somebody's presence."""
-        if not actor.is_supervisor:
-            await self._audit.refused(actor.agent, "force", "denied")
-            return refuse("denied", "Only a supervisor may set a colleague's presence.")
-        refusal = self._unknown_state(request.state, request.reason)
-        if refusal is not None:
-            return refusal
-        if request.agent not in self._staff.active:
-            return refuse("bad", f"There is no colleague {request.agent[:64]}. Pick one from the list.")
-        await self._audit.record("forced", actor.agent, request.agent)
-        await self._staff.presences.chose(request.agent, request.state, request.reason[:80])
-        await self._shifts.note(request.agent, request.state, request.reason[:80], by=actor.agent)
-        self._home.counted(request.agent)
-        return c.Done(upto=self._follower.position)
-
-    async def alive(self, request: c.Alive, actor: Actor) -> Answer:
-        await self._heard(actor)
-        return c.Done(upto=self._follower.position)
-
     async def thread(self, request: c.Thread, actor: Actor) -> Answer:
         state = self._reading.state(request.conversation)
         if not rules.may_read(state, actor):
@@ -266,7 +194,7 @@ class Desk:
         # The last wait before the page is made: whose case it is may have changed meanwhile.
         await self._read(self._reading.state(request.conversation), actor)
         page = self._reading.page(request.conversation, request.before, request.limit, actor)
-        page = _fitting(msgspec.structs.replace(page, draft=draft))
+        page = fitting.thread(msgspec.structs.replace(page, draft=draft))
         if request.watch:
             await self._signal(Word(conversation=request.conversation, who=actor.agent, what="watch"), page.upto)
             if not request.silent:
@@ -299,12 +227,12 @@ class Desk:
         return c.Done(upto=self._follower.position)
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:
-        page = _fitting_rows(self._reading.rows(request.view, request.start, request.limit, actor))
+        page = fitting.rows(self._reading.rows(request.view, request.start, request.limit, actor))
         self._home.paged(actor.agent, (row.conv for row in page.rows))
         return page
 
     async def search(self, request: c.Search, actor: Actor) -> Answer:
-        page = _fitting_rows(await self._reading.search(request.text[:400], request.limit, actor))
+        page = fitting.rows(await self._reading.search(request.text[:400], request.limit, actor))
         self._home.paged(actor.agent, (row.conv for row in page.rows))
         return page
 
@@ -428,90 +356,15 @@ class Desk:
         return c.Done(upto=max(seq, self._follower.position))
 
 
-def _unfit(request: c.AnyRequest) -> c.Refusal | None:
-    """A refusal of names that no case and no command can have: they would become parts of subjects and of the log."""
-    for name in ("conversation", "into"):
-        conversation = getattr(request, name, None)
-        if conversation is None:
-            continue
-        try:
-            subjects.token(conversation)
-        except ValueError:
-            return c.Refusal(code="unknown", sentence="There is no such conversation. Go back to the inbox.")
-    if isinstance(request, c.Transfer) and request.to_agent is not None and not subjects.is_token(request.to_agent):
-        return c.Refusal(code="bad", sentence="There is no such colleague. Pick one from the list.")
-    if isinstance(request, c.Act) and (not 1 <= len(request.id) <= MAX_ID or request.id.startswith(TIMER)):
-        # Without an id of its own the second of two replies would take the place of the first.
-        return c.Refusal(code="bad", sentence="The command has no usable id. Update this program.")
-    if _is_beyond(request):
-        return c.Refusal(code="bad", sentence="The request holds a number that is none. Update this program.")
-    return None
-
-
-def _is_beyond(value: object) -> bool:
-    """Whether some number in it is too large for a state, a database or a calendar."""
-    if isinstance(value, int):
-        return not -MOST_NUMBER < value < MOST_NUMBER
-    if isinstance(value, tuple):
-        return any(map(_is_beyond, value))
-    if isinstance(value, msgspec.Struct):
-        return any(_is_beyond(getattr(value, name)) for name in value.__struct_fields__)
-    return False
-
-
-def _fitting(page: v.ThreadPage) -> v.ThreadPage:
-    """The page without its oldest items, until it fits one answer. Siblings of one sequence stay together."""
-    while _is_too_large(page) and page.items and page.items[0].seq != page.items[-1].seq:
-        cut = page.items[(len(page.items) + 1) // 2 - 1].seq
-        kept = tuple(item for item in page.items if item.seq > cut)
-        if not kept:
-            kept = tuple(item for item in page.items if item.seq == page.items[-1].seq)
-        page = msgspec.structs.replace(page, items=kept, has_more=True)
-    for most in (4_000, 500):
-        if _is_too_large(page):
-            page = msgspec.structs.replace(
-                page,
-                items=tuple(_cut(item, most) for item in page.items),
-                reach=tuple(msgspec.structs.replace(one, cc=one.cc[: most // 50]) for one in page.reach),
-            )
-    return page
-
-
-def _is_too_large(page: v.ThreadPage) -> bool:
-    return len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 4096
-
-
-def _cut(item: v.Item, most: int) -> v.Item:
-    """An item whose words alone are too many for an answer; the pager shows it whole."""
-    people = most // 50
-    return msgspec.structs.replace(
-        item,
-        text=item.text[:most],
-        quote=item.quote[:most],
-        subject=item.subject[:most],
-        to=item.to[:people],
-        cc=item.cc[:people],
-        files=item.files[:people],
-        is_cut=item.is_cut or len(item.text) > most or len(item.quote) > most,
-    )
-
-
-def _fitting_rows(page: v.RowPage) -> v.RowPage:
-    """The page without its last rows, until it fits one answer: whoever wants more asks on behind them."""
-    while len(page.rows) > 1 and len(codec.encode(page)) > c.MAX_ANSWER_BYTES - 4096:
-        page = msgspec.structs.replace(page, rows=page.rows[: len(page.rows) // 2])
-    return page
-
-
 @functools.singledispatch
 async def _question(request: c.Request, desk: Desk, actor: Actor) -> Answer:
     return refuse("bad", "This bridge does not know that question. Ask the operator to update the bridge.")
 
 
 _question.register(c.Hello)(lambda request, desk, actor: desk.hello(request, actor))
-_question.register(c.Force)(lambda request, desk, actor: desk.force(request, actor))
-_question.register(c.Alive)(lambda request, desk, actor: desk.alive(request, actor))
-_question.register(c.Presence)(lambda request, desk, actor: desk.presence(request, actor))
+_question.register(c.Force)(lambda request, desk, actor: desk.attendance.force(request, actor))
+_question.register(c.Alive)(lambda request, desk, actor: desk.attendance.alive(request, actor))
+_question.register(c.Presence)(lambda request, desk, actor: desk.attendance.presence(request, actor))
 _question.register(c.Thread)(lambda request, desk, actor: desk.thread(request, actor))
 _question.register(c.Unwatch)(lambda request, desk, actor: desk.unwatch(request, actor))
 _question.register(c.Typing)(lambda request, desk, actor: desk.typing(request, actor))

@@ -23,6 +23,7 @@ from broker_bridge.core.state import Conversation
 from broker_bridge.core.thread import Named
 from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.alerts import Alerts
+from broker_bridge.daemon.attendance import Attendance
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.beginnings import Beginnings
@@ -184,9 +185,18 @@ class Parts:
         self.todo = Todo(
             model=self.model, reading=self.reading, staff=self.staff, drafts=self.drafts, told=self._notices
         )
+        attendance = Attendance(
+            staff=self.staff,
+            shifts=self.shifts,
+            rulebook=self.rulebook,
+            follower=self.follower,
+            home=self.home,
+            audit=self.audit,
+            now_ms=out.now_ms,
+        )
         self.desk = Desk(
             acting=self.acting,
-            shifts=self.shifts,
+            attendance=attendance,
             rulebook=self.rulebook,
             follower=self.follower,
             model=self.model,
