@@ -158,10 +158,12 @@ class Presences:
             await self._is_owing.wait()
             self._is_owing.clear()
             for agent in list(self._owed):
-                del self._owed[agent]
+                self._owed.pop(agent, None)
                 known = self._presence.get(agent, OFF)
-                if known.chose_ms > self._newest.get(agent, (0, 0))[1]:
-                    await self._try(agent, known, is_news=False)
+                is_missing = known.chose_ms > self._newest.get(agent, (0, 0))[1]
+                if is_missing and not await self._try(agent, known, is_news=False):
+                    # The broker is away: the others would wait as long, each of them.
+                    break
             await self._sleep(PUT_AGAIN_S)
 
     def _after(self, known: Presence, fresh: Presence) -> Presence:
@@ -175,17 +177,20 @@ class Presences:
             await self._try(agent, fresh, is_news=is_news)
         return fresh
 
-    async def _try(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> None:
+    async def _try(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> bool:
+        """False: the broker did not answer."""
         now_ms = self._now_ms()
         try:
             if await self._put(agent, fresh, is_news=is_news):
                 self._kept_ms[agent] = now_ms
-                return
+            else:
+                self._owe(agent)
         except BusError as error:
             # It may or may not be there.
             log.warning("presence was not kept", extra={"agent": agent, "error": type(error).__name__})
-        self._kept_ms.pop(agent, None)
-        self._owe(agent)
+            self._owe(agent)
+            return False
+        return True
 
     async def _put(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> bool:
         """Write it after all that the bucket was told before: a bridge that knows less must not overwrite a choice. Raises BusError."""
@@ -212,6 +217,7 @@ class Presences:
         return False
 
     def _owe(self, agent: AgentId) -> None:
+        self._kept_ms.pop(agent, None)
         self._owed[agent] = None
         self._is_owing.set()
 
@@ -248,10 +254,14 @@ class Presences:
 
 def _is_newer(fresh: Presence, known: Presence) -> bool:
     """Whether the choice of `fresh` is not older: when a terminal was heard says nothing of what its agent chose."""
-    if not fresh.since_ms or not known.since_ms:
-        # One of them was only heard of, by a bridge that knew of no choice.
-        return fresh.since_ms >= known.since_ms
+    if not _is_chosen(known) or not _is_chosen(fresh):
+        return not _is_chosen(known)
     if not fresh.chose_ms or not known.chose_ms:
         return fresh.heard_ms >= known.heard_ms
     # Two choices at once: the bucket's order is everybody's.
     return fresh.chose_ms >= known.chose_ms
+
+
+def _is_chosen(presence: Presence) -> bool:
+    """Whether anybody chose it: not where a terminal was only heard of, by a bridge that knew of no choice."""
+    return presence.chose_ms > 0 or presence.since_ms > 0

@@ -44,7 +44,9 @@ class Shared:
 
     def __init__(self) -> None:
         self.values: list[bytes] = []
+        self.keys: set[str] = set()
         self.is_broken = False
+        self.asked = 0
 
     async def get(self, key: str) -> tuple[bytes, int] | None:
         if self.is_broken:
@@ -56,10 +58,12 @@ class Shared:
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         await asyncio.sleep(0)
+        self.asked += 1
         if self.is_broken:
             raise Unavailable("no connection to the broker")
-        if revision != len(self.values):
+        if revision != len(self.values) and key in self.keys:
             raise LostRace("wrong last sequence")
+        self.keys.add(key)
         self.values.append(value)
         return len(self.values)
 
@@ -157,6 +161,26 @@ async def test_a_choice_whose_word_met_an_older_one_in_the_bucket_is_put_again()
     await until(lambda: b"lunch" in bucket.values[-1])
     for task in working:
         task.cancel()
+
+
+async def test_while_the_broker_is_away_one_choice_is_tried_for_all_and_then_all_are_put() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    tries: list[int] = []
+
+    async def pause(_: float) -> None:
+        tries.append(bucket.asked)
+        bucket.is_broken = len(tries) < 3
+        await asyncio.sleep(0)
+
+    staff = Presences(bucket, lambda: clock[0], pause)
+    bucket.is_broken = True
+    for number in range(50):
+        await staff.chose(f"agent{number}", "ready")
+    before = bucket.asked
+    working = asyncio.create_task(staff.run())
+    await until(lambda: len(bucket.keys) == 50)
+    working.cancel()
+    assert tries[1] == before + 2
 
 
 async def test_of_two_choices_at_one_bridge_the_later_one_stays_though_the_first_met_another_in_the_bucket() -> None:
