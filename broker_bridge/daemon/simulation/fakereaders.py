@@ -73,8 +73,11 @@ class FakePull(Pull):
     @property
     def room(self) -> int:
         """What it has asked for and not got; a request of somebody who is silent runs out."""
-        is_silent = self.bus.loop.now - self.bus.silent_since > EXPIRES_S
-        return 0 if is_silent else self._limit - self._given
+        return 0 if self.is_silent else self._limit - self._given
+
+    @property
+    def is_silent(self) -> bool:
+        return self.bus.loop.now - self.bus.silent_since > EXPIRES_S
 
     def give(self, message: Message, number: int) -> None:
         """The broker hands out."""

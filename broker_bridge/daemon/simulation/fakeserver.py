@@ -45,6 +45,11 @@ class Taker(Protocol):
     @property
     def room(self) -> int: ...
 
+    @property
+    def is_silent(self) -> bool:
+        """Its open request has run out: it asks again as soon as it can."""
+        ...
+
     def give(self, message: Message, number: int) -> None: ...
 
 
@@ -234,6 +239,12 @@ class Durable:
     @property
     def is_done(self) -> bool:
         return not self.waiting and (not self.seqs or self.seqs[-1] <= self.position)
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether there is something that somebody who says nothing at the moment will ask for."""
+        is_left = bool(self.late) or (bool(self.seqs) and self.seqs[-1] > self.position)
+        return is_left and any(one.is_silent for one in self.takers)
 
     def saw(self, message: Message) -> None:
         if message.subject.endswith(self.suffix):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from broker_bridge.daemon.simulation.fakebus import FakeBus
 
 
+ASKED_AGAIN_S = 1.0
+"""How long after a silence, at most, somebody asks again for items."""
+
+
 @dataclass
 class Weather:
     """How bad things are. Seconds and probabilities; all zeros are a calm day."""
@@ -57,6 +61,8 @@ class Sky:
     """What was done when nobody waited for the answer any more."""
     _lives: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     """Bucket to (when its time is over, sequence) of what was written."""
+    _asking: set[str] = field(default_factory=set)
+    """Partitions that are looked at again soon."""
     duplicates: int = 0
     """Messages that a stream knew already."""
 
@@ -80,6 +86,13 @@ class Sky:
         """Hand out, and look again when an acknowledgment is late."""
         for seq in durable.pump(self.loop.now):
             self.loop.call_later(durable.ack_wait_s, self._late, durable, seq, context=NOBODY)
+        if durable.is_asked_again and durable.suffix not in self._asking:
+            self._asking.add(durable.suffix)
+            self.loop.call_later(ASKED_AGAIN_S, self._asked, durable, context=NOBODY)
+
+    def _asked(self, durable: Durable) -> None:
+        self._asking.discard(durable.suffix)
+        self.pump(durable)
 
     def _late(self, durable: Durable, seq: int) -> None:
         until = durable.waiting.get(seq)
