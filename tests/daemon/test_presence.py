@@ -74,6 +74,23 @@ async def test_a_terminal_that_comes_back_finds_the_presence_that_was_chosen() -
         assert comings(small) == [("ready", ""), ("away", "lunch"), ("off", ""), ("ready", "")]
 
 
+async def test_a_hello_while_the_bucket_cannot_be_read_makes_nobody_ready_who_is_at_lunch() -> None:
+    """A bridge that knew nothing of her yet made her ready, over her own word: she was rung at lunch."""
+    small = await a_house()
+    other = Small(log=small.log, keys=small.keys, presence=small.presence, boot="other", rules=small.rules)
+    async with small.working(), other.working():
+        await sign_in(small, "ann")
+        await small.done("ann", c.Presence(state="away", reason="lunch"))
+        small.presence.trouble.append(Unavailable("no connection"))
+        assert (await other.refused("ann", c.Hello())).is_retryable
+        small.presence.trouble.append(Unavailable("no connection"))
+        assert (await other.refused("ann", c.Alive())).is_retryable
+        await sign_in(other, "ann")
+        for one in (small, other):
+            one.staff.presences.told("ann", small.presence.values["ann"])
+            assert one.staff.presences.of("ann").reason == "lunch"
+
+
 async def test_two_terminals_are_one_agent() -> None:
     """What the one says holds for the other, and one that goes on speaking keeps both here."""
     small = await a_house()
@@ -226,6 +243,21 @@ async def test_a_supervisors_word_is_recorded_before_it_holds_and_says_who() -> 
         assert fact == f.PresenceSet(state="away", reason="training", by="olga")
 
 
+async def test_a_supervisors_word_makes_no_vanished_terminal_ring() -> None:
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        small.later(31)
+        await small.done("olga", c.Force(agent="ann", state="busy"))
+        await small.done("olga", c.Force(agent="ann", state="ready"))
+        small.case("case", channel="chat")
+        await small.round()
+        assert small.ringing("case") == ()
+        await small.done("ann", c.Alive())
+        await small.round()
+        assert small.ringing("case") == ("ann",)
+
+
 async def test_a_supervisors_word_that_cannot_be_recorded_does_not_hold() -> None:
     small = await a_house()
     async with small.working():
@@ -280,6 +312,7 @@ async def test_a_presence_that_cannot_be_read_changes_nothing_and_a_gone_one_is_
         assert small.staff.presences.of("ann").state == "ready"
         small.staff.presences.told("ann", msgspec.json.encode({"state": "away", "heard_ms": 1}))
         assert small.staff.presences.of("ann").state == "ready"
+        small.later(120)
         small.staff.presences.told("ann", None)
         assert small.staff.presences.of("ann").state == "off"
         small.case("case", channel="chat")
