@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,10 +14,11 @@ from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import QueueRules
 from broker_bridge.core.state import OWNED
 from broker_bridge.daemon import streams
-from broker_bridge.daemon.wire import Unavailable
+from broker_bridge.daemon.wire import Entry, Unavailable
 from tests.daemon.bridges import bridge_parts
 from tests.daemon.real_broker import RealBroker
 from tests.daemon.small_house import Small
+from tests.until import until
 
 CHAT = 20
 
@@ -164,6 +166,27 @@ async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker)
     assert second.staff.presences.of("ann").state == "transfer_only"
     for connection in (bus, first.bus, second.bus):
         await connection.close()  # type: ignore[attr-defined]
+
+
+async def test_a_feed_stays_at_home_while_its_terminal_is_heard_by_other_bridges() -> None:
+    """Requests reach any bridge: of ten the home hears every tenth word, and gave feeds up whose terminals sat there."""
+    small = await a_house()
+    other = Small(log=small.log, keys=small.keys, presence=small.presence, boot="other", rules=small.rules)
+    async with small.working(), other.working():
+        await sign_in(small, "ann", "bob")
+        for _ in range(12):
+            for one in (small, other):
+                one.later(8)
+            await other.done("ann", c.Alive())
+            word = Entry("ann", small.presence.values["ann"], small.presence.revisions["ann"])
+            small.parts.presence_came(word)
+        beating = asyncio.create_task(small.home.run())
+        await until(lambda: "bob" not in small.home.feeds)
+        assert "ann" in small.home.feeds
+        small.later(91)
+        small.parts.presence_came(word)
+        await until(lambda: "ann" not in small.home.feeds)
+        beating.cancel()
 
 
 # the next status
