@@ -125,7 +125,7 @@ class Acting:
 
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
-                self._wrote(cells[:1], cells[1 : 1 + len(gives)], gives)
+                self._wrote(seq, cells[:1], cells[1 : 1 + len(gives)], gives)
         return seq, found
 
     def _check(self, loads: Sequence[Cell], gives: Places) -> None:
@@ -133,10 +133,13 @@ class Acting:
             if not self._floor.is_current(agent, cell.state.seq):
                 raise _Stale(cell.state.seq)
 
-    def _wrote(self, cases: Sequence[Cell], loads: Sequence[Cell], gives: Places) -> None:
+    def _wrote(self, seq: int, cases: Sequence[Cell], loads: Sequence[Cell], gives: Places) -> None:
+        """It stands in the log, with `seq` as its last entry; or was found there after an unknown end, with `seq` as the case's own."""
         for cell in cases:
             self._floor.saw(cell.state)
-        self._pen.gave(loads, gives)
+        # Where it was found, others may have given since: the follower brings what. (Loads come after the case.)
+        if seq != cases[0].state.seq:
+            self._pen.gave(loads, gives)
 
     def _may_lead(self, current: str, wanted: str) -> bool:
         """Whether the handle's next message should go to the reopened case: not away from another open one."""
@@ -179,7 +182,7 @@ class Acting:
 
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
-                self._wrote(cells[:2], (), ())
+                self._wrote(seq, cells[:2], (), ())
         if seq and not is_undo and not is_likely:
             await self._take_along(source, target, actor)
         return seq, found
@@ -225,7 +228,7 @@ class Acting:
 
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
-                self._wrote(cells[:2], cells[2 : 2 + len(gives)], gives)
+                self._wrote(seq, cells[:2], cells[2 : 2 + len(gives)], gives)
         return seq, found
 
     def _moved(self, state: Conversation, message: str) -> joins.Moved | None:

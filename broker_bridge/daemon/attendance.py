@@ -52,9 +52,7 @@ class Attendance:
     async def came(self, actor: Actor) -> None:
         """A terminal is there: who was off is ready; a second terminal, or one that comes back, changes nothing."""
         await self._staff.presences.look(actor.agent)
-        known = self._staff.presences.of(actor.agent)
-        if known.state == "off":
-            await self._staff.presences.chose(actor.agent, "ready")
+        if await self._staff.presences.came(actor.agent):
             await self._shifts.note(actor.agent, "ready")
         else:
             await self.heard(actor)
@@ -102,7 +100,7 @@ class Attendance:
         if request.agent not in self._staff.active:
             return refuse("bad", f"There is no colleague {request.agent[:64]}. Pick one from the list.")
         await self._audit.record("forced", actor.agent, request.agent)
-        await self._staff.presences.chose(request.agent, request.state, request.reason[:80])
+        await self._staff.presences.chose(request.agent, request.state, request.reason[:80], is_heard=False)
         await self._shifts.note(request.agent, request.state, request.reason[:80], by=actor.agent)
         self._home.counted(request.agent)
         return c.Done(upto=self._follower.position)

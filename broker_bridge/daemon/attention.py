@@ -24,7 +24,15 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on: bool = True
 
 
+class Paged(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that an agent was given by page: whichever bridge is their home keeps them up to date."""
+
+    who: str
+    conversations: tuple[str, ...]
+
+
 words = msgspec.json.Decoder(Word)
+pages = msgspec.json.Decoder(Paged)
 CUSTOMER = "customer"
 
 

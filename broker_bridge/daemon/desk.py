@@ -24,7 +24,7 @@ from broker_bridge.core.state import Conversation
 from broker_bridge.daemon import fitting
 from broker_bridge.daemon.acting import Acting
 from broker_bridge.daemon.attendance import Attendance
-from broker_bridge.daemon.attention import Word
+from broker_bridge.daemon.attention import Paged, Word
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.drafts import Drafts
 from broker_bridge.daemon.files import Files
@@ -228,13 +228,19 @@ class Desk:
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:
         page = fitting.rows(self._reading.rows(request.view, request.start, request.limit, actor))
-        self._home.paged(actor.agent, (row.conv for row in page.rows))
+        await self._paged(page, actor)
         return page
 
     async def search(self, request: c.Search, actor: Actor) -> Answer:
         page = fitting.rows(await self._reading.search(request.text[:400], request.limit, actor))
-        self._home.paged(actor.agent, (row.conv for row in page.rows))
+        await self._paged(page, actor)
         return page
+
+    async def _paged(self, page: v.RowPage, actor: Actor) -> None:
+        """Whichever bridge is the agent's home keeps these rows up to date from here on."""
+        given = Paged(who=actor.agent, conversations=tuple(row.conv for row in page.rows))
+        if given.conversations:
+            await self._tell(subjects.signal("page", str(page.upto)), codec.encode(given))
 
     async def profile(self, request: c.ProfileOf, actor: Actor) -> Answer:
         state = self._reading.state(request.conversation)

@@ -72,8 +72,11 @@ class Handback:
 
     async def round(self, append: Append) -> None:
         """Give back what is due. Raises what `append` raises."""
-        now = self._clock()
-        for agent in self._floor.busy:
+        now, busy = self._clock(), self._floor.busy
+        for agent in self._gone_since.keys() - set(busy):
+            # Nobody looks whether they come back: the next silence is another one.
+            del self._gone_since[agent]
+        for agent in busy:
             is_here = agent in self._staff.active
             presence = self._staff.presences.of(agent)
             if is_here and presence.state not in GONE:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from broker_bridge.contract import codec, subjects
+from broker_bridge.contract import facts as f
 from broker_bridge.contract import views as v
 from broker_bridge.contract.facts import Entry
 from broker_bridge.contract.ids import AgentId, ConversationId
@@ -26,7 +27,7 @@ from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.attention import Attention
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.reading import Reading
-from broker_bridge.daemon.states import AGENT, CONV
+from broker_bridge.daemon.states import AGENT, CONV, CUST
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,10 @@ class Home:
             if one.kind == CONV:
                 self.touch(one.name)
                 self._notify(one)
+            elif one.kind == CUST and any(isinstance(fact, f.Described) for fact in one.entry.facts):
+                # Whichever bridge wrote it: their name stands in the rows.
+                for conversation in self._reading.cases_of(one.name):
+                    self.touch(conversation)
             elif one.kind == AGENT:
                 for feed in self.feeds.values():
                     feed.is_counted = True
@@ -212,14 +217,17 @@ class Home:
             feed.threads.pop(conversation, None)
             _drop(self._watched_by, conversation, agent)
 
-    def paged(self, agent: AgentId, conversations: Iterable[ConversationId]) -> None:
-        """Rows that were given by page are kept up to date from here on."""
+    def paged(self, agent: AgentId, conversations: Iterable[ConversationId], upto: int) -> None:
+        """Rows that were given by page, as of `upto`, are kept up to date from there on."""
         feed = self.feeds.get(agent)
         if feed is None:
             return
         for conversation in conversations:
             feed.paged.add(conversation)
             self._known_by[conversation].add(agent)
+            if self._reading.state(conversation).seq > upto:
+                feed.dirty.add(conversation)
+                self._wake.set()
 
     async def run(self) -> None:
         """Flush and beat until cancelled."""

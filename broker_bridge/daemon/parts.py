@@ -60,6 +60,7 @@ from broker_bridge.daemon.todo import Todo
 from broker_bridge.daemon.verbs import Verbs
 from broker_bridge.daemon.whys import Whys
 from broker_bridge.daemon.wire import BusError, Unknown
+from broker_bridge.daemon.wire import Entry as KeyEntry
 
 log = logging.getLogger(__name__)
 
@@ -468,8 +469,15 @@ class Parts:
 
     async def _watch_presence(self) -> None:
         async for entry in self.outside.buckets["presence"].watch(""):
-            self.staff.presences.told(entry.key, entry.value, entry.revision)
-            self.home.counted(entry.key)
+            self.presence_came(entry)
+
+    def presence_came(self, entry: KeyEntry) -> None:
+        """The bucket has a word of somebody."""
+        self.staff.presences.told(entry.key, entry.value, entry.revision)
+        if entry.value is not None and self.staff.presences.of(entry.key).state != "silent":
+            # Any bridge may have heard the terminal: it is at home here none the less.
+            self.home.heard(entry.key)
+        self.home.counted(entry.key)
 
 
 def _own_addresses(route: Route) -> tuple[str, ...]:

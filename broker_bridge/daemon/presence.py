@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -47,6 +47,20 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _presences = msgspec.json.Decoder(Presence)
 OFF = Presence()
+Make = Callable[[Presence], Presence | None]
+"""What is known -> what is chosen on it; None: there is nothing to choose any more."""
+
+
+class _Word(NamedTuple):
+    """What the bucket said last of somebody, as far as is known here."""
+
+    revision: int = 0
+    chose_ms: int = 0
+    heard_ms: int = 0
+    """By the clock of whoever wrote it: another value than the word before is another time that the terminal was heard."""
+
+
+NO_WORD = _Word()
 
 
 def read(value: bytes) -> Presence:
@@ -72,8 +86,7 @@ class Presences:
         self._presence: dict[AgentId, Presence] = {}
         self._kept_ms: dict[AgentId, int] = {}
         """When each presence was put into the bucket last: what is not renewed there expires."""
-        self._newest: dict[AgentId, tuple[int, int]] = {}
-        """(revision, `chose_ms`) of the bucket's newest word that is known here."""
+        self._newest: dict[AgentId, _Word] = {}
         self._choosing: defaultdict[AgentId, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Choices of one agent go into the bucket one after the other."""
         self._owed: dict[AgentId, None] = {}
@@ -97,18 +110,19 @@ class Presences:
         # Clocks of two machines may be an hour apart: silence is reckoned by ours, from when the word came.
         heard_ms = came_ms if told_ms == found.heard_ms else found.heard_ms
         if self._now_ms() - heard_ms > SILENT_MS:
-            return msgspec.structs.replace(found, state="silent", since_ms=heard_ms + SILENT_MS, heard_ms=heard_ms)
+            # Of whom only a supervisor spoke, nothing was heard at all.
+            since_ms = heard_ms + SILENT_MS if heard_ms else found.since_ms
+            return msgspec.structs.replace(found, state="silent", since_ms=since_ms, heard_ms=heard_ms)
         return found if heard_ms == found.heard_ms else msgspec.structs.replace(found, heard_ms=heard_ms)
 
     async def look(self, agent: AgentId) -> None:
-        """Ask the bucket of somebody who is not known here: a bridge that just began would take who is at lunch for new."""
+        """Ask the bucket of somebody who is not known here: a bridge that just began would take who is at lunch for new.
+
+        Raises BusError: whether they are at lunch cannot be said.
+        """
         if agent in self._presence:
             return
-        try:
-            found = await self._bucket.get(agent)
-        except BusError as error:
-            log.warning("presence was not read", extra={"agent": agent, "error": type(error).__name__})
-            return
+        found = await self._bucket.get(agent)
         if found is not None and agent not in self._presence:
             self.told(agent, *found)
 
@@ -116,41 +130,91 @@ class Presences:
         """A terminal spoke."""
         known = self._presence.get(agent, OFF)
         fresh = msgspec.structs.replace(known, heard_ms=self._now_ms())
-        return await self._keep(agent, fresh, is_news=False)
+        self._take(agent, fresh)
+        if self._now_ms() - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
+            await self._try(agent, fresh)
+        return fresh
+
+    async def came(self, agent: AgentId) -> bool:
+        """A terminal says hello: who was off is ready; False: they are here already, as they chose to be."""
+
+        def begin(known: Presence) -> Presence | None:
+            now_ms = self._now_ms()
+            return Presence(state="ready", since_ms=now_ms, heard_ms=now_ms) if known.state == "off" else None
+
+        return await self._choose(agent, begin) is not None
 
     async def chose(
-        self, agent: AgentId, state: str, reason: str = "", until_ms: int | None = None, *, is_next: bool = False
-    ) -> Presence:
-        """Its agent changed it (or a supervisor, or the work in hand is done); `is_next`: only after the work in hand."""
-        async with self._choosing[agent]:
+        self,
+        agent: AgentId,
+        state: str,
+        reason: str = "",
+        until_ms: int | None = None,
+        *,
+        is_next: bool = False,
+        is_heard: bool = True,
+    ) -> None:
+        """Its agent changed it; `is_next`: only after the work in hand. `is_heard` False: a supervisor did, and that says nothing of the
+        terminal."""
+
+        def choice(known: Presence) -> Presence:
             now_ms = self._now_ms()
-            known = self._presence.get(agent, OFF)
+            heard_ms = now_ms if is_heard else known.heard_ms
             if is_next:
-                fresh = msgspec.structs.replace(
-                    known, next_state=state, next_reason=reason, next_until_ms=until_ms, heard_ms=now_ms
+                return msgspec.structs.replace(
+                    known, next_state=state, next_reason=reason, next_until_ms=until_ms, heard_ms=heard_ms
                 )
-            elif (state, reason, until_ms) == (known.state, known.reason, known.until_ms):
-                fresh = msgspec.structs.replace(
-                    known, next_state="", next_reason="", next_until_ms=None, heard_ms=now_ms
+            if (state, reason, until_ms) == (known.state, known.reason, known.until_ms):
+                return msgspec.structs.replace(
+                    known, next_state="", next_reason="", next_until_ms=None, heard_ms=heard_ms
                 )
-            else:
-                fresh = Presence(state=state, reason=reason, until_ms=until_ms, since_ms=now_ms, heard_ms=now_ms)
-            return await self._keep(agent, self._after(known, fresh), is_news=True)
+            return Presence(state=state, reason=reason, until_ms=until_ms, since_ms=now_ms, heard_ms=heard_ms)
+
+        await self._choose(agent, choice)
 
     async def follow(self, agent: AgentId) -> Presence | None:
         """The work in hand is done: the next status, if one was chosen, begins. Whoever is silent is not heard by this."""
-        async with self._choosing[agent]:
-            known = self._presence.get(agent, OFF)
+
+        def begin(known: Presence) -> Presence | None:
             if not known.next_state:
                 return None
-            fresh = Presence(
+            return Presence(
                 state=known.next_state,
                 reason=known.next_reason,
                 until_ms=known.next_until_ms,
                 since_ms=self._now_ms(),
                 heard_ms=known.heard_ms,
             )
-            return await self._keep(agent, self._after(known, fresh), is_news=True)
+
+        return await self._choose(agent, begin)
+
+    async def _choose(self, agent: AgentId, make: Make) -> Presence | None:
+        """Choose on what is known, and again on what the bucket knows, if that is more: the machine's choice may be void by then, and
+        what a choice leaves as it was is as somebody else chose it."""
+        async with self._choosing[agent]:
+            base = self._presence.get(agent, OFF)
+            fresh = make(base)
+            if fresh is None:
+                return None
+
+            def again(there: Presence) -> Presence | None:
+                nonlocal base, fresh
+                if _is_newer(there, base):
+                    base = there
+                known = self._presence.get(agent, OFF)
+                base = msgspec.structs.replace(base, heard_ms=known.heard_ms)
+                fresh = make(base)
+                if fresh is None:
+                    self._take(agent, base)
+                    return None
+                fresh = self._after(known, fresh)
+                self._take(agent, fresh)
+                return fresh
+
+            fresh = self._after(base, fresh)
+            self._take(agent, fresh)
+            await self._try(agent, fresh, again)
+            return fresh
 
     async def run(self) -> None:
         """Put choices again that the bucket has not, until cancelled: their agent may be heard by another bridge from now on."""
@@ -160,8 +224,8 @@ class Presences:
             for agent in list(self._owed):
                 self._owed.pop(agent, None)
                 known = self._presence.get(agent, OFF)
-                is_missing = known.chose_ms > self._newest.get(agent, (0, 0))[1]
-                if is_missing and not await self._try(agent, known, is_news=False):
+                is_missing = known.chose_ms > self._newest.get(agent, NO_WORD).chose_ms
+                if is_missing and not await self._try(agent, known):
                     # The broker is away: the others would wait as long, each of them.
                     break
             await self._sleep(PUT_AGAIN_S)
@@ -170,18 +234,15 @@ class Presences:
         """As a choice that comes after what is known."""
         return msgspec.structs.replace(fresh, chose_ms=max(self._now_ms(), known.chose_ms + 1))
 
-    async def _keep(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> Presence:
+    def _take(self, agent: AgentId, fresh: Presence) -> None:
         self._presence[agent] = fresh
         self._changed(agent)
-        if is_news or self._now_ms() - self._kept_ms.get(agent, 0) > SILENT_MS // 3:
-            await self._try(agent, fresh, is_news=is_news)
-        return fresh
 
-    async def _try(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> bool:
+    async def _try(self, agent: AgentId, fresh: Presence, again: Make | None = None) -> bool:
         """False: the broker did not answer."""
         now_ms = self._now_ms()
         try:
-            if await self._put(agent, fresh, is_news=is_news):
+            if await self._put(agent, fresh, again):
                 self._kept_ms[agent] = now_ms
             else:
                 self._owe(agent)
@@ -192,10 +253,13 @@ class Presences:
             return False
         return True
 
-    async def _put(self, agent: AgentId, fresh: Presence, *, is_news: bool) -> bool:
-        """Write it after all that the bucket was told before: a bridge that knows less must not overwrite a choice. Raises BusError."""
+    async def _put(self, agent: AgentId, fresh: Presence, again: Make | None) -> bool:
+        """Write it after all that the bucket was told before: a bridge that knows less must not overwrite a choice. Raises BusError.
+
+        `again`: what is to be written on what was found there; None: it is no choice, and what was found is newer.
+        """
         for _ in range(MOST_TRIES):
-            revision, value = self._newest.get(agent, (0, 0))[0], msgspec.json.encode(fresh)
+            revision, value = self._newest.get(agent, NO_WORD).revision, msgspec.json.encode(fresh)
             try:
                 if revision:
                     revision = await self._bucket.update(agent, value, revision)
@@ -203,18 +267,28 @@ class Presences:
                     revision = await self._bucket.create(agent, value)
             except LostRace:
                 found = await self._bucket.get(agent)
-                self._newest.pop(agent, None)
+                known = self._newest.pop(agent, NO_WORD)
                 if found is not None:
+                    # Whatever revisions were known: this is the one to write on.
+                    self._newest[agent] = known._replace(revision=0)
                     self.told(agent, *found)
-                if not is_news:
+                if again is None:
                     return False
-                fresh = self._after(self._presence.get(agent, OFF), fresh)
-                self._presence[agent] = fresh
-                self._changed(agent)
+                decided = again(_read(agent, found[0]) if found is not None else OFF)
+                if decided is None:
+                    return True
+                fresh = decided
                 continue
-            self._newest[agent] = max((revision, fresh.chose_ms), self._newest.get(agent, (0, 0)))
+            self._said(agent, revision, fresh)
             return True
         return False
+
+    def _said(self, agent: AgentId, revision: int, word: Presence) -> bool:
+        """The bucket has this; whether that is news. Words without a revision are taken as they come."""
+        if 0 < revision <= self._newest.get(agent, NO_WORD).revision:
+            return False
+        self._newest[agent] = _Word(revision, word.chose_ms, word.heard_ms)
+        return True
 
     def _owe(self, agent: AgentId) -> None:
         self._kept_ms.pop(agent, None)
@@ -229,27 +303,44 @@ class Presences:
     def told(self, agent: AgentId, value: bytes | None, revision: int = 0) -> None:
         """The bucket says so; the newest choice wins, whoever heard the terminal last."""
         if value is None:
-            for kept in (self._newest, self._presence, self._came, self._owed):
-                kept.pop(agent, None)
-            self._changed(agent)
+            self._expired(agent, revision)
             return
-        try:
-            fresh = read(value)
-        except msgspec.DecodeError:
-            log.error("a presence could not be read", extra={"agent": agent})
-            fresh = OFF
-        self._newest[agent] = max((revision, fresh.chose_ms), self._newest.get(agent, (0, 0)))
-        if fresh is OFF:
+        before = self._newest.get(agent, NO_WORD)
+        fresh = _read(agent, value)
+        if not self._said(agent, revision, fresh) or fresh is OFF:
             return
         known = self._presence.get(agent, OFF)
-        if fresh.heard_ms > known.heard_ms:
-            self._came[agent] = (fresh.heard_ms, self._now_ms())
+        heard_ms = known.heard_ms
+        # Not the later one: the clock of whoever heard the terminal may be behind that of whoever heard it before.
+        if fresh.heard_ms not in (before.heard_ms, heard_ms):
+            heard_ms = fresh.heard_ms
+            self._came[agent] = (heard_ms, self._now_ms())
         chosen = fresh if _is_newer(fresh, known) else known
-        if chosen is known and self._newest[agent][1] < known.chose_ms:
+        if chosen is known and fresh.chose_ms < known.chose_ms:
             # Somebody heard the terminal who did not know of the choice yet, and the bucket has theirs now: ours is put again.
             self._owe(agent)
-        self._presence[agent] = msgspec.structs.replace(chosen, heard_ms=max(fresh.heard_ms, known.heard_ms))
+        self._take(agent, msgspec.structs.replace(chosen, heard_ms=heard_ms))
+
+    def _expired(self, agent: AgentId, revision: int) -> None:
+        if 0 < revision < self._newest.get(agent, NO_WORD).revision:
+            return
+        self._newest.pop(agent, None)
+        if self.of(agent).state not in ("off", "silent"):
+            # The terminal is heard, but for long nobody could renew it there: who is at lunch must not be taken for new.
+            self._owe(agent)
+            return
+        for kept in (self._presence, self._came, self._owed):
+            kept.pop(agent, None)
         self._changed(agent)
+
+
+def _read(agent: AgentId, value: bytes) -> Presence:
+    """As the bucket has it; what cannot be read says nothing."""
+    try:
+        return read(value)
+    except msgspec.DecodeError:
+        log.error("a presence could not be read", extra={"agent": agent})
+        return OFF
 
 
 def _is_newer(fresh: Presence, known: Presence) -> bool:

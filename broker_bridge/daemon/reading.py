@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from broker_bridge.contract import views as v
-from broker_bridge.contract.ids import ConversationId
+from broker_bridge.contract.ids import ConversationId, CustomerId
 from broker_bridge.contract.words import Address
 from broker_bridge.core import joins, thread
 from broker_bridge.core import views as rules
@@ -26,6 +26,9 @@ from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import CONV, CUST, States
+
+MOST_OF_ONE = 50
+"""Cases of one customer, as far as their rows are kept up to date."""
 
 
 class Reading:
@@ -189,6 +192,10 @@ class Reading:
             if name != but and (is_ringing or is_waiting):
                 return name
         return None
+
+    def cases_of(self, customer: CustomerId) -> list[str]:
+        """A customer's cases, newest first."""
+        return self._model.ids("customer = ? ORDER BY last_ms DESC", (customer,), MOST_OF_ONE)
 
     def rows(self, view: str, start: int, limit: int, actor: Actor) -> v.RowPage:
         ids, total = self.view_ids(view, actor, max(0, start), max(1, min(limit, 500)))

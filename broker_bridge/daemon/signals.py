@@ -1,4 +1,4 @@
-"""What bridges tell each other without storing it: who types, who looks, which thread is watched, what goes to a browser.
+"""What bridges tell each other: who reads and types, which thread is watched, which rows were given, what goes to a browser.
 
 Law: a signal is a hint. A lost one is followed by the next, or found in the log; a strange one is logged and does nothing.
 """
@@ -41,8 +41,12 @@ class Signals:
                 route.channel.heard(body)
             return
         try:
-            word = attention.words.decode(body)
             since = int(rest)
+            if kind == "page":
+                page = attention.pages.decode(body)
+                self._home.paged(page.who, page.conversations, since)
+                return
+            word = attention.words.decode(body)
         except ValueError:
             log.warning("a signal could not be read", extra={"kind": kind})
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from broker_bridge.contract.words import Address, Packet, Words
 from broker_bridge.core.actor import Actor
 from broker_bridge.core.joins import MOST_HANDLES
 from broker_bridge.core.state import CLOSED, MERGED, OWNED, QUEUED
+from broker_bridge.daemon import wire
 from broker_bridge.daemon.states import HAND
-from broker_bridge.daemon.wire import Unavailable
+from broker_bridge.daemon.wire import Outgoing, Unavailable, Unknown
 from tests.daemon.small_house import NOW_MS, Small, message
 
 CHAT = 20
@@ -230,6 +232,35 @@ async def test_an_owner_of_before_is_refused_by_name_though_the_sequence_fits() 
         assert "Bob took this conversation" in refusal.sentence
         await small.done("olga", c.Transfer(id="t2", conversation="case", to_agent="ann", force=True))
         assert (await small.refused("ann", late)).code == "late"
+
+
+async def test_what_others_gave_while_the_end_of_an_append_was_unknown_is_not_taken_for_known() -> None:
+    """The answer was lost; before the log was read again another bridge gave Ann a place, and she got one more than fits."""
+    small = await a_house("ann", units=2 * CHAT)
+    for name in ("one", "theirs", "two"):
+        small.case(name, channel="chat")
+    await small.catch_up()
+    keep = small.log.publish_batch
+
+    async def keep_and_lose(msgs: Sequence[Outgoing], timeout_s: float = 10.0) -> wire.Stored:
+        small.log.publish_batch = keep  # type: ignore[method-assign]
+        await keep(msgs)
+        small.log.put("conv", "theirs", f.Accepted(agent="ann", epoch=1))
+        small.log.put("load", "ann", f.Given(conversation="theirs", units=CHAT))
+        raise Unknown("no answer")
+
+    small.log.publish_batch = keep_and_lose  # type: ignore[method-assign]
+    writing = asyncio.create_task(small.writer.run())
+    assert isinstance(await small.ask("ann", c.Accept(id="a1", conversation="one")), c.Done)
+    asking = asyncio.create_task(small.ask("ann", c.Accept(id="a2", conversation="two")))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    await small.catch_up()
+    answer = await asking
+    assert isinstance(answer, c.Refusal)
+    assert answer.code == "full"
+    assert len(small.facts("load", "ann")) == 2
+    writing.cancel()
 
 
 # merge

@@ -85,6 +85,21 @@ async def test_a_word_in_time_begins_the_grace_anew(small: Small) -> None:
     assert small.state("case").owner == ""
 
 
+async def test_an_earlier_silence_does_not_count_for_who_came_back_in_between(small: Small) -> None:
+    """She had no work when she came back, so nobody looked; the next time she fell silent her case went at once."""
+    await owned(small)
+    await after(small, 31)
+    await after(small, GRACE_S + 1)
+    assert small.state("case").status == conv.QUEUED
+    await after(small, 60, "maya", "lena")
+    await small.done("maya", c.Accept(id="again", conversation="case"))
+    # The broker stayed away meanwhile: no round, and no word of any terminal.
+    await after(small, 60)
+    assert small.state("case").status == conv.OWNED
+    await after(small, GRACE_S + 1)
+    assert small.state("case").status == conv.QUEUED
+
+
 async def test_silence_from_before_this_leader_looked_does_not_count(small: Small) -> None:
     await owned(small)
     await after(small, 100_000)

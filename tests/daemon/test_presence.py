@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,10 +14,11 @@ from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import QueueRules
 from broker_bridge.core.state import OWNED
 from broker_bridge.daemon import streams
-from broker_bridge.daemon.wire import Unavailable
+from broker_bridge.daemon.wire import Entry, Unavailable
 from tests.daemon.bridges import bridge_parts
 from tests.daemon.real_broker import RealBroker
 from tests.daemon.small_house import Small
+from tests.until import until
 
 CHAT = 20
 
@@ -72,6 +74,23 @@ async def test_a_terminal_that_comes_back_finds_the_presence_that_was_chosen() -
         await sign_in(small, "ann")
         assert small.staff.presences.of("ann").state == "ready"
         assert comings(small) == [("ready", ""), ("away", "lunch"), ("off", ""), ("ready", "")]
+
+
+async def test_a_hello_while_the_bucket_cannot_be_read_makes_nobody_ready_who_is_at_lunch() -> None:
+    """A bridge that knew nothing of her yet made her ready, over her own word: she was rung at lunch."""
+    small = await a_house()
+    other = Small(log=small.log, keys=small.keys, presence=small.presence, boot="other", rules=small.rules)
+    async with small.working(), other.working():
+        await sign_in(small, "ann")
+        await small.done("ann", c.Presence(state="away", reason="lunch"))
+        small.presence.trouble.append(Unavailable("no connection"))
+        assert (await other.refused("ann", c.Hello())).is_retryable
+        small.presence.trouble.append(Unavailable("no connection"))
+        assert (await other.refused("ann", c.Alive())).is_retryable
+        await sign_in(other, "ann")
+        for one in (small, other):
+            one.staff.presences.told("ann", small.presence.values["ann"])
+            assert one.staff.presences.of("ann").reason == "lunch"
 
 
 async def test_two_terminals_are_one_agent() -> None:
@@ -147,6 +166,27 @@ async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker)
     assert second.staff.presences.of("ann").state == "transfer_only"
     for connection in (bus, first.bus, second.bus):
         await connection.close()  # type: ignore[attr-defined]
+
+
+async def test_a_feed_stays_at_home_while_its_terminal_is_heard_by_other_bridges() -> None:
+    """Requests reach any bridge: of ten the home hears every tenth word, and gave feeds up whose terminals sat there."""
+    small = await a_house()
+    other = Small(log=small.log, keys=small.keys, presence=small.presence, boot="other", rules=small.rules)
+    async with small.working(), other.working():
+        await sign_in(small, "ann", "bob")
+        for _ in range(12):
+            for one in (small, other):
+                one.later(8)
+            await other.done("ann", c.Alive())
+            word = Entry("ann", small.presence.values["ann"], small.presence.revisions["ann"])
+            small.parts.presence_came(word)
+        beating = asyncio.create_task(small.home.run())
+        await until(lambda: "bob" not in small.home.feeds)
+        assert "ann" in small.home.feeds
+        small.later(91)
+        small.parts.presence_came(word)
+        await until(lambda: "ann" not in small.home.feeds)
+        beating.cancel()
 
 
 # the next status
@@ -226,6 +266,21 @@ async def test_a_supervisors_word_is_recorded_before_it_holds_and_says_who() -> 
         assert fact == f.PresenceSet(state="away", reason="training", by="olga")
 
 
+async def test_a_supervisors_word_makes_no_vanished_terminal_ring() -> None:
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        small.later(31)
+        await small.done("olga", c.Force(agent="ann", state="busy"))
+        await small.done("olga", c.Force(agent="ann", state="ready"))
+        small.case("case", channel="chat")
+        await small.round()
+        assert small.ringing("case") == ()
+        await small.done("ann", c.Alive())
+        await small.round()
+        assert small.ringing("case") == ("ann",)
+
+
 async def test_a_supervisors_word_that_cannot_be_recorded_does_not_hold() -> None:
     small = await a_house()
     async with small.working():
@@ -280,6 +335,7 @@ async def test_a_presence_that_cannot_be_read_changes_nothing_and_a_gone_one_is_
         assert small.staff.presences.of("ann").state == "ready"
         small.staff.presences.told("ann", msgspec.json.encode({"state": "away", "heard_ms": 1}))
         assert small.staff.presences.of("ann").state == "ready"
+        small.later(120)
         small.staff.presences.told("ann", None)
         assert small.staff.presences.of("ann").state == "off"
         small.case("case", channel="chat")

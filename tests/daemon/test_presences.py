@@ -2,7 +2,9 @@
 
 import asyncio
 
-from broker_bridge.daemon.presence import PRESENCE_TTL_S, Presences
+import pytest
+
+from broker_bridge.daemon.presence import PRESENCE_TTL_S, SILENT_MS, Presences
 from broker_bridge.daemon.wire import LostRace, Unavailable
 from tests.until import until
 
@@ -111,7 +113,8 @@ async def test_a_bridge_that_heard_a_terminal_before_it_knew_of_any_choice_takes
     bucket, ahead, first, _ = await two_bridges_one_choice()
     bucket.is_broken = True
     begun_now = a_bridge(bucket, ahead)
-    await begun_now.look("maya")
+    with pytest.raises(Unavailable):
+        await begun_now.look("maya")
     await begun_now.heard("maya")
     for revision, word in enumerate(bucket.values, 1):
         begun_now.told("maya", word, revision)
@@ -212,3 +215,131 @@ async def test_words_of_an_older_bridge_which_names_no_moment_of_choice_go_by_wh
     assert staff.of("maya").state == "away"
     staff.told("maya", b'{"state":"busy","since_ms":1000050,"heard_ms":1000050}')
     assert staff.of("maya").state == "away"
+
+
+# a choice is made on what was chosen, not on what was known of it
+
+
+async def test_a_next_status_that_was_forgotten_at_another_bridge_does_not_begin() -> None:
+    """Maya said `ready` again before her case was done; the leader had not heard of it, and sent her to lunch."""
+    bucket, clock = Shared(), [1_000_000]
+    leader, desk = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await desk.chose("maya", "ready")
+    await desk.chose("maya", "away", "lunch", is_next=True)
+    leader.told("maya", bucket.values[-1], 2)
+    clock[0] += 1
+    await desk.chose("maya", "ready")
+    clock[0] += 1
+    assert await leader.follow("maya") is None
+    for one in (leader, desk, a_bridge(bucket, clock)):
+        await one.look("maya")
+        one.told("maya", bucket.values[-1], len(bucket.values))
+        assert (one.of("maya").state, one.of("maya").next_state) == ("ready", "")
+
+
+async def test_a_next_status_leaves_what_a_supervisor_said_meanwhile() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    first, second = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await first.chose("maya", "ready")
+    second.told("maya", bucket.values[-1], 1)
+    await second.chose("maya", "away", "training", is_heard=False)
+    clock[0] += 1
+    await first.chose("maya", "off", is_next=True)
+    second.told("maya", bucket.values[-1], len(bucket.values))
+    for one in (first, second):
+        known = one.of("maya")
+        assert (known.state, known.reason, known.next_state) == ("away", "training", "off")
+
+
+async def test_a_hello_makes_nobody_ready_whom_the_bucket_knows_to_be_at_lunch() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    first, behind = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await first.chose("maya", "off")
+    behind.told("maya", bucket.values[-1], 1)
+    await first.chose("maya", "away", "lunch")
+    clock[0] += 1
+    assert not await behind.came("maya")
+    assert behind.of("maya").reason == "lunch"
+    assert b"lunch" in bucket.values[-1]
+
+
+async def test_a_supervisors_word_says_nothing_of_the_terminal() -> None:
+    clock = [1_000_000]
+    staff = a_bridge(Shared(), clock)
+    await staff.chose("maya", "away")
+    clock[0] += SILENT_MS + 1
+    await staff.chose("maya", "ready", is_heard=False)
+    assert staff.of("maya").state == "silent"
+    never_heard = a_bridge(Shared(), clock)
+    await never_heard.chose("ole", "ready", is_heard=False)
+    # And silent since the word, not since 1970.
+    assert (never_heard.of("ole").state, never_heard.of("ole").since_ms) == ("silent", clock[0])
+
+
+# what the bucket says late, or of other clocks
+
+
+async def test_a_terminal_that_is_heard_by_a_bridge_whose_clock_is_behind_is_not_silent() -> None:
+    """Two machines an hour apart: the leader, which had heard her before, took her work from her while she typed."""
+    bucket, clock, behind = Shared(), [5_000_000], [1_400_000]
+    leader, second = a_bridge(bucket, clock), a_bridge(bucket, behind)
+    await leader.chose("maya", "ready")
+    second.told("maya", bucket.values[-1], 1)
+    for _ in range(20):
+        clock[0] += 11_000
+        behind[0] += 11_000
+        await second.heard("maya")
+        leader.told("maya", bucket.values[-1], len(bucket.values))
+        assert leader.of("maya").state == "ready"
+    clock[0] += SILENT_MS + 1
+    assert leader.of("maya").state == "silent"
+    # The same word once more is nothing that was heard.
+    leader.told("maya", bucket.values[-1], len(bucket.values))
+    assert leader.of("maya").state == "silent"
+
+
+async def test_the_next_status_that_a_leader_begins_is_no_word_of_the_terminal_elsewhere() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    leader, desk = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await desk.chose("maya", "away", "lunch", is_next=True)
+    leader.told("maya", bucket.values[-1], 1)
+    clock[0] += SILENT_MS + 1
+    assert await leader.follow("maya") is not None
+    desk.told("maya", bucket.values[-1], 2)
+    assert desk.of("maya").state == "silent"
+
+
+async def test_whose_word_ran_out_while_nobody_could_renew_it_stays_as_they_chose_if_they_are_heard() -> None:
+    """A broker that takes no write for two minutes made everybody off who sat at a terminal, for good."""
+    bucket, clock = Shared(), [1_000_000]
+    first, second = a_bridge(bucket, clock), a_bridge(bucket, clock)
+    await first.chose("maya", "away", "lunch")
+    second.told("maya", bucket.values[-1], 1)
+    bucket.is_broken = True
+    for _ in range(15):
+        clock[0] += 8_000
+        await first.heard("maya")
+    bucket.is_broken = False
+    bucket.values.clear()
+    for one in (first, second):
+        one.told("maya", None, 2)
+    assert first.of("maya").reason == "lunch"
+    # There nobody has heard of her since.
+    assert second.of("maya").state == "off"
+    working = asyncio.create_task(first.run())
+    await until(lambda: bool(bucket.values))
+    working.cancel()
+    second.told("maya", bucket.values[-1], 3)
+    assert second.of("maya").reason == "lunch"
+
+
+async def test_the_end_of_an_older_word_takes_nothing_from_a_newer_one() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    staff = a_bridge(bucket, clock)
+    await staff.chose("maya", "away", "lunch")
+    await staff.chose("maya", "away", "training")
+    clock[0] += SILENT_MS + 1
+    staff.told("maya", None, 1)
+    assert staff.of("maya").state == "silent"
+    staff.told("maya", None, 3)
+    assert staff.of("maya").state == "off"
