@@ -30,6 +30,8 @@ from broker_bridge.daemon.states import CONV, CUST, HAND, LOAD, Cell, States
 
 Suggestion = tuple[ConversationId, str]
 """(case, reason) of a weak match."""
+FRESH_MS = 100
+"""How long a decision may lie before it is written: it stands in the log with the moment at which it was made."""
 Entries = dict[int, tuple[Entry, str]]
 HAND_AT, CONV_AT, CUST_AT, OFFER_AT, LOAD_AT = range(5)
 """Places of the cells of a decision; the case stands among them twice, since its offer is an entry of its own."""
@@ -96,27 +98,31 @@ class Beginnings:
         source = self._sources.get(stored.channel, self._fallback)
         async with self._writer.hold((HAND, stored.handle), (CONV, conversation), (CUST, customer)) as cells:
 
-            def joined() -> inbound.Joined | None:
+            def joined(now_ms: int) -> inbound.Joined | None:
                 hand: Handle = cells[HAND_AT].state
                 if hand.conversation != current or (hand.customer or customer) != customer:
                     return None
                 return inbound.first_contact(
-                    hand, stored, item, source, conversation, customer, suggestion, self._policy(), self._now_ms()
+                    hand, stored, item, source, conversation, customer, suggestion, self._policy(), now_ms
                 )
 
-            first, seen = joined(), cells[HAND_AT].state.seq
+            began_ms = self._now_ms()
+            first, seen = joined(began_ms), cells[HAND_AT].state.seq
             if first is None:
                 return False
             async with self._offered(first.conv, cells[CONV_AT]) as offer:
 
                 def decision() -> tuple[Entries, bool]:
-                    made = first if cells[HAND_AT].state.seq == seen else joined()
+                    now_ms, at_ms = self._now_ms(), began_ms
+                    made: inbound.Joined | None = first
+                    if cells[HAND_AT].state.seq != seen or not 0 <= now_ms - began_ms < FRESH_MS:
+                        # It waited, and the queue may have opened meanwhile: nobody is told then that nobody is here.
+                        at_ms, made = now_ms, joined(now_ms)
                     if made is None:
                         return {}, False
-                    now_ms = self._now_ms()
                     facts = (made.handle, made.conv, made.customer)
                     entries: Entries = {
-                        place: (Entry(at_ms=now_ms, by="clerk", facts=of_one), customer)
+                        place: (Entry(at_ms=at_ms, by="clerk", facts=of_one), customer)
                         for place, of_one in enumerate(facts)
                         if of_one
                     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -216,6 +217,32 @@ async def test_a_refused_write_gives_the_place_back() -> None:
         assert not small.states.cell(LOAD, "ann").lock.locked()
         small.log.publish_batch = write  # type: ignore[method-assign]
         assert rings_at(await comes(small, "anna")) == ("ann",)
+
+
+async def test_nobody_is_told_that_nobody_is_here_when_the_queue_has_opened_while_the_broker_was_slow() -> None:
+    """Seed 9537: decided while it was closed, written while it was open, with the moment of the writing."""
+    moment = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+    opens = moment.hour * 60 + moment.minute + 1
+    soon = Hours(zone="UTC", week=(Span(day=moment.weekday(), from_min=opens, to_min=opens + 30),))
+    small = a_house(hours=soon, away_reply="We are away.")
+    async with small.working():
+        await leads(small)
+        small.later(60 - moment.second - 5)
+        assert [
+            one.agent for one in small.facts("conv", (await comes(small, "bea")).id) if isinstance(one, f.Replied)
+        ] == [""]
+        write, tried = small.log.publish_batch, []
+
+        async def slow(msgs: Sequence[wire.Outgoing], timeout_s: float = 10.0) -> wire.Stored:
+            tried.append(len(msgs))
+            if len(tried) == 1:
+                small.later(10)
+                raise wire.Busy("too many open batches")
+            return await write(msgs, timeout_s)
+
+        small.log.publish_batch = slow  # type: ignore[method-assign]
+        state = await comes(small, "anna")
+        assert not [one for one in small.facts("conv", state.id) if isinstance(one, f.Replied)]
 
 
 NIGHT = Hours(zone="UTC", week=(Span(day=0, from_min=0, to_min=1),))
