@@ -391,3 +391,46 @@ def test_a_lane_hands_out_the_same_items_whatever_is_done_to_it(shared_broker: R
 def test_a_lane_hands_out_the_same_items_in_many_histories(shared_broker: RealBroker, first: int) -> None:
     for seed in range(first, first + 20):
         assert on_fake(_lane_of_many_deeds(seed)) == on_real(shared_broker, _lane_of_many_deeds(seed)), f"seed {seed}"
+
+
+def _fake(latency_s: float, seed: int = 0) -> tuple[SimLoop, Sky, FakeBus]:
+    loop = SimLoop(Random(seed))
+    sky = Sky(loop, server(), Random(seed))
+    sky.weather.latency_s = latency_s
+    return loop, sky, FakeBus(sky, Process("bridge"))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_stored_while_a_follower_begins_is_read(seed: int) -> None:
+    """Seed 2597: the answer of the beginning was older than what had been told since, and took its place."""
+    loop, sky, bus = _fake(1.0, seed)
+
+    async def play() -> None:
+        loop.call_later(2 * Random(seed).random(), sky.store, [Outgoing("cc.log.conv.a", b"x")])
+        follow = await bus.follow("LOG", 1)
+        async with asyncio.timeout(30.0):
+            assert [one.seq for one in await follow.some()] == [1]
+
+    try:
+        loop.run_until_complete(play())
+    finally:
+        loop.end()
+
+
+def test_whoever_was_silent_for_longer_than_a_request_lives_asks_again() -> None:
+    """Seed 6975: what came to a partition in such a silence lay there until the next item came."""
+    loop, sky, bus = _fake(0.01)
+
+    async def play() -> None:
+        pull = bus.pull("IN", "in-00")
+        await asyncio.sleep(1.0)
+        bus.stall(10.0)
+        await asyncio.sleep(8.0)
+        sky.store([Outgoing("cc.in.chat.0", b"x")])
+        async with asyncio.timeout(30.0):
+            assert [one.seq for one in await pull.some()] == [1]
+
+    try:
+        loop.run_until_complete(play())
+    finally:
+        loop.end()
