@@ -291,9 +291,8 @@ class Desk:
     async def draft(self, request: c.Draft, actor: Actor) -> Answer:
         if not rules.may_read(self._reading.state(request.conversation), actor):
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-        # A terminal whose clock is ahead must not shut out the drafts of another one.
-        at_ms = min(request.at_ms, self._now_ms())
-        await self._drafts.keep(actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, at_ms)
+        text, now_ms = request.text[: c.MAX_TEXT], self._now_ms()
+        await self._drafts.keep(actor.agent, request.conversation, text, request.mode, request.at_ms, now_ms)
         return c.Done(upto=self._follower.position)
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:

@@ -313,3 +313,24 @@ async def test_a_search_for_what_sqlite_calls_syntax_is_a_search() -> None:
     for text in ('a"b*c', "\x00abc", "\x00", "NEAR(", "ab\x00cd", "-hello", "hel* OR", "%_\\"):
         answer = await ask(small, "ann", c.Search(text=text))
         assert isinstance(answer, v.RowPage), text
+
+
+async def test_a_draft_told_to_a_bridge_whose_clock_is_behind_is_the_newest_all_the_same() -> None:
+    """Two machines an hour apart: it said that the draft is kept, and had kept the older one."""
+    small = await house("case1")
+    behind = Small(log=small.log, keys=small.keys, drafts=small.drafts, boot="behind", now_ms=small.now_ms - 3_600_000)
+    await behind.catch_up()
+    await ask(small, "ann", c.Draft(conversation="case1", text="Dear", at_ms=small.now_ms))
+    told = await ask(behind, "ann", c.Draft(conversation="case1", text="Dear Anna", at_ms=small.now_ms + 2_000))
+    assert isinstance(told, c.Done)
+    kept = await small.parts.drafts.load("ann", "case1")
+    assert kept is not None
+    assert kept.text == "Dear Anna"
+    # And a terminal whose clock is ahead shuts nobody out, at neither of them.
+    for one in (small, behind):
+        await ask(one, "ann", c.Draft(conversation="case1", text="ahead", at_ms=small.now_ms + 86_400_000))
+        small.later(60)
+        await ask(small, "ann", c.Draft(conversation="case1", text="Dear Anna", at_ms=small.now_ms))
+        kept = await small.parts.drafts.load("ann", "case1")
+        assert kept is not None
+        assert kept.text == "Dear Anna"
