@@ -233,6 +233,27 @@ async def test_the_next_status_waits_for_the_outcome_of_what_was_closed() -> Non
         assert small.staff.presences.of("ann").state == "away"
 
 
+async def test_the_next_status_waits_for_the_end_of_a_talk() -> None:
+    """The customer had their answer, so nobody was thought to wait: whoever was asked went home in the middle of the talk."""
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        small.case("case", channel="chat")
+        await small.round()
+        await small.done("ann", c.Accept(id="a", conversation="case"))
+        reply = c.Reply(id="r", conversation="case", text="wait", channel="chat", seen=small.state("case").seq)
+        await small.done("ann", reply)
+        await sign_in(small, "bob")
+        await small.done("ann", c.Transfer(id="t", conversation="case", to_agent="bob", ask_first=True))
+        await small.done("bob", c.Accept(id="b", conversation="case"))
+        await small.done("bob", c.Presence(state="off", is_next=True))
+        await small.round()
+        assert small.staff.presences.of("bob").state == "ready"
+        await small.done("ann", c.EndConsult(id="e", conversation="case"))
+        await small.round()
+        assert small.staff.presences.of("bob").state == "off"
+
+
 async def test_ready_forgets_the_next_status() -> None:
     small = await a_house()
     async with small.working():
