@@ -19,6 +19,7 @@ from broker_bridge.core import customer as customers
 from broker_bridge.core import joins, wishes
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor, House
+from broker_bridge.core.customer import Customer
 from broker_bridge.core.decision import Decision, Facts, refuse
 from broker_bridge.core.handle import Handle
 from broker_bridge.core.state import NEW, Conversation
@@ -247,6 +248,11 @@ class Acting:
             waits_since_ms=open_ones[0].at_ms if open_ones and state.waiting_since_ms is not None else None,
             unread=min(state.unread, len(open_ones)),
         )
+
+    def is_described(self, wish: c.Describe) -> bool:
+        """Whether this correction was done already."""
+        customer: Customer = self._states.cell(CUST, wish.customer).state
+        return wish.id in customer.commands
 
     async def describe(self, wish: c.Describe, actor: Actor) -> tuple[int, Refusal | None]:
         """Correct what is known of a customer: (LOG sequence, refusal)."""

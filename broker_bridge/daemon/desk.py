@@ -386,11 +386,8 @@ class Desk:
     # commands
 
     async def _act(self, wish: c.Act, actor: Actor) -> Answer:
-        state = self._reading.state(wish.conversation)
-        if self.is_full and wish.id not in state.commands:
-            return refuse(
-                "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
-            )
+        if self.is_full and wish.id not in self._reading.state(wish.conversation).commands:
+            return _full()
         seq, found = await self._acting.act(wish, actor)
         # It may have been decided on what the follower has not come to: a winner's fact, or the command's own of before.
         upto = max(seq, self._acting.state(wish.conversation).seq, self._follower.position)
@@ -424,11 +421,20 @@ class Desk:
         return stopped
 
     async def _describe(self, wish: c.Describe, actor: Actor) -> Answer:
+        if self.is_full and not self._acting.is_described(wish):
+            return _full()
         seq, refusal = await self._acting.describe(wish, actor)
         if refusal is not None:
+            await self._audit.refused(actor.agent, "describe", refusal.code)
             return refusal
         self._home.touch(wish.conversation)
         return c.Done(upto=max(seq, self._follower.position))
+
+
+def _full() -> c.Refusal:
+    return refuse(
+        "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
+    )
 
 
 def _unfit(request: c.AnyRequest) -> c.Refusal | None:

@@ -88,6 +88,33 @@ async def test_a_repeated_command_is_done_although_the_log_is_nearly_full_now() 
         writing.cancel()
 
 
+def corrected(name: str, field: str = "name") -> c.Describe:
+    return c.Describe(id=name, conversation="case1", customer="cust-case1", field=field, text="Anna Holm")
+
+
+async def test_a_correction_of_a_customer_is_a_command_like_any_other_when_the_log_is_nearly_full() -> None:
+    small = await house("case1")
+    writing = await running(small)
+    try:
+        assert isinstance(await ask(small, "olga", corrected("d1")), c.Done)
+        small.desk.is_full = True
+        assert isinstance(await ask(small, "olga", corrected("d1")), c.Done)
+        assert (await small.refused("olga", corrected("d2"))).code == "full"
+        assert len(small.facts("cust", "cust-case1")) == 1
+    finally:
+        writing.cancel()
+
+
+async def test_a_correction_that_is_refused_leaves_a_record() -> None:
+    small = await house("case1")
+    small.log.put("conv", "case1", f.Accepted(agent="bob", epoch=1))
+    await small.catch_up()
+    assert (await small.refused("ann", corrected("d1"))).code == "denied"
+    assert (await small.refused("olga", corrected("d2", "shoe size"))).code == "bad"
+    records = [item.body for item in small.log.items if item.subject.startswith("cc.audit.")]
+    assert [b"describe" in body and b"refused" in body for body in records] == [True, True]
+
+
 async def running(small: Small) -> asyncio.Task[None]:
     return asyncio.create_task(small.writer.run())
 
