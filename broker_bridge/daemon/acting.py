@@ -175,8 +175,12 @@ class Acting:
                 if not held.keys() >= set(_handles(cells[0].state, cells[1].state, is_undo=is_undo)):
                     # Others came to it meanwhile, by another merge.
                     raise _Stale(cells[0].state.seq)
-                rule = joins.unmerge if is_undo else joins.merge
-                found = rule(cells[0].state, cells[1].state, held, actor, house)
+                both = cells[0].state, cells[1].state
+                found = (
+                    joins.unmerge(*both, held, actor, house)
+                    if is_undo
+                    else joins.merge(*both, held, actor, house, now_ms)
+                )
                 if isinstance(found, Refusal):
                     return {}, found
                 return _entries(found, cells, wish.id, now_ms, by), Facts()
