@@ -152,7 +152,9 @@ class Desk:
             await self._audit.refused(agent, verb, unfit.code)
             return unfit
         self._home.heard(agent)
-        if not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
+        # Whether somebody sits there has nothing to do with the log.
+        may_wait = not isinstance(request, c.Alive)
+        if may_wait and not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
             return msgspec.structs.replace(
                 refuse("behind", "This bridge is catching up. It is tried again."), is_retryable=True
             )

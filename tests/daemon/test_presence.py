@@ -168,6 +168,17 @@ async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker)
         await connection.close()  # type: ignore[attr-defined]
 
 
+async def test_a_terminal_is_heard_by_a_bridge_that_is_behind_with_the_log() -> None:
+    """A bridge that had much to read refused every sign of life, and took everybody for silent."""
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        for _ in range(4):
+            small.later(20)
+            await small.done("ann", c.Alive(min=10**9))
+            assert small.staff.presences.of("ann").state == "ready"
+
+
 async def test_a_feed_stays_at_home_while_its_terminal_is_heard_by_other_bridges() -> None:
     """Requests reach any bridge: of ten the home hears every tenth word, and gave feeds up whose terminals sat there."""
     small = await a_house()
