@@ -15,6 +15,7 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.commands import Refusal
 from broker_bridge.contract.ids import AgentId, ConversationId, HandleId, MessageId
 from broker_bridge.contract.words import Address, Words
+from broker_bridge.core import targets
 from broker_bridge.core.actor import Actor, House, held, is_merged, not_owner
 from broker_bridge.core.decision import refuse
 from broker_bridge.core.handle import Handle
@@ -40,7 +41,12 @@ def _may(state: Conversation, actor: Actor) -> bool:
 
 
 def merge(
-    source: Conversation, target: Conversation, handles: Mapping[HandleId, Handle], actor: Actor, house: House
+    source: Conversation,
+    target: Conversation,
+    handles: Mapping[HandleId, Handle],
+    actor: Actor,
+    house: House,
+    now_ms: int = 0,
 ) -> Joined | Refusal:
     """`source` goes on in `target`. `handles`: those of the source, as they stand."""
     if target.status == MERGED and target.merged_into == source.id:
@@ -78,6 +84,7 @@ def merge(
         ),
         *(_joined(way) for way in source.ways.values()),
         *_promises(source, target),
+        *_waking(source, target, actor, house, now_ms),
         *(_task(source, task) for task in source.tasks),
         *(f.Observed(agent=one) for one in source.observers if one not in target.observers),
     )
@@ -118,6 +125,16 @@ def _promises(source: Conversation, target: Conversation) -> tuple[f.Conversatio
             continue
         return (*kept, _again(what, one))
     return kept
+
+
+def _waking(
+    source: Conversation, target: Conversation, actor: Actor, house: House, now_ms: int
+) -> tuple[f.ConversationFact, ...]:
+    """Whoever waits must not sleep with the case that they come to: as if they had written there."""
+    if not source.is_open or source.waiting_since_ms is None:
+        return ()
+    woken = (f.Woken(reason="agent", agent=actor.agent),) if target.snooze is not None else ()
+    return (*woken, *targets.on_joined(target, house.policy, now_ms))
 
 
 def _again(what: str, one: Promise) -> f.Targeted:

@@ -176,7 +176,9 @@ class Replay(History):
             with self.then.as_it_was():
                 # As it was made again just now: with the places of others' early offers it may come out otherwise.
                 then = early or self.then.decide(case, at_ms, knows)
-            other = self.other.early.get(name) or self.other.decide(case, at_ms, knows)
+            with self.other.as_it_was(self.then.early):
+                # What both would have offered early nobody did: it says nothing of the other policy.
+                other = self.other.early.get(name) or self.other.decide(case, at_ms, knows)
         self._add(seq, case, at_ms, offered, then, other)
 
     def _add(self, seq: int, case: Case, at_ms: int, offered: f.Offered, then: Choice, other: Choice) -> None:

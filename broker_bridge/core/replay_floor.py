@@ -7,7 +7,7 @@ conversation.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -126,16 +126,25 @@ class PastFloor:
             self.index.load(agent, self._load[agent] + self._reserved[agent])
 
     @contextmanager
-    def as_it_was(self) -> Iterator[None]:
-        """Without the places of what was offered early here."""
-        held = [agent for agent, units in self._reserved.items() if units]
-        for agent in held:
-            self.index.load(agent, self._load[agent])
+    def as_it_was(self, among: Mapping[ConversationId, Choice] | None = None) -> Iterator[None]:
+        """Without the places of what was offered early here; `among`: of these alone."""
+        held = self._reserved if among is None else self._held_by(self.early.keys() & among.keys())
+        held = Counter({agent: units for agent, units in held.items() if units})
+        for agent, units in held.items():
+            self.index.load(agent, self._load[agent] + self._reserved[agent] - units)
         try:
             yield
         finally:
             for agent in held:
                 self.index.load(agent, self._load[agent] + self._reserved[agent])
+
+    def _held_by(self, names: Iterable[ConversationId]) -> Counter[AgentId]:
+        """Units of each agent that these hold, offered early."""
+        found: Counter[AgentId] = Counter()
+        for name in names:
+            choice = self.early[name]
+            found.update(dict.fromkeys(choice.agents, choice.units))
+        return found
 
     # how it stands here
 

@@ -38,6 +38,12 @@ def on_message(
     return tuple(found)
 
 
+def on_joined(state: Conversation, policy: Policy, now_ms: int) -> Facts:
+    """A case in which the customer waits came to it: the clock of the resolution, if it stood still, goes on."""
+    kept = state.promises.get(RESOLUTION)
+    return tuple(_resumed(policy.rules(state.queue), kept, now_ms)) if kept and kept.left_s is not None else ()
+
+
 def on_reply(state: Conversation, policy: Policy, now_ms: int) -> Facts:
     """We answered, and wait for the customer."""
     return _paused(state, policy.rules(state.queue), "waiting", now_ms)

@@ -19,6 +19,7 @@ from broker_bridge.core import customer as customers
 from broker_bridge.core import joins, wishes
 from broker_bridge.core import views as rules
 from broker_bridge.core.actor import Actor, House
+from broker_bridge.core.customer import Customer
 from broker_bridge.core.decision import Decision, Facts, refuse
 from broker_bridge.core.handle import Handle
 from broker_bridge.core.state import NEW, Conversation
@@ -174,8 +175,12 @@ class Acting:
                 if not held.keys() >= set(_handles(cells[0].state, cells[1].state, is_undo=is_undo)):
                     # Others came to it meanwhile, by another merge.
                     raise _Stale(cells[0].state.seq)
-                rule = joins.unmerge if is_undo else joins.merge
-                found = rule(cells[0].state, cells[1].state, held, actor, house)
+                both = cells[0].state, cells[1].state
+                found = (
+                    joins.unmerge(*both, held, actor, house)
+                    if is_undo
+                    else joins.merge(*both, held, actor, house, now_ms)
+                )
                 if isinstance(found, Refusal):
                     return {}, found
                 return _entries(found, cells, wish.id, now_ms, by), Facts()
@@ -247,6 +252,11 @@ class Acting:
             waits_since_ms=open_ones[0].at_ms if open_ones and state.waiting_since_ms is not None else None,
             unread=min(state.unread, len(open_ones)),
         )
+
+    def is_described(self, wish: c.Describe) -> bool:
+        """Whether this correction was done already."""
+        customer: Customer = self._states.cell(CUST, wish.customer).state
+        return wish.id in customer.commands
 
     async def describe(self, wish: c.Describe, actor: Actor) -> tuple[int, Refusal | None]:
         """Correct what is known of a customer: (LOG sequence, refusal)."""

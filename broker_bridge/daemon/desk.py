@@ -142,7 +142,9 @@ class Desk:
             await self._audit.refused(agent, verb, unfit.code)
             return unfit
         self._home.heard(agent)
-        if not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
+        # Whether somebody sits there has nothing to do with the log.
+        may_wait = not isinstance(request, c.Alive)
+        if may_wait and not await self._follower.wait_for(request.min, BEHIND_WAIT_S):
             return msgspec.structs.replace(
                 refuse("behind", "This bridge is catching up. It is tried again."), is_retryable=True
             )
@@ -221,9 +223,8 @@ class Desk:
     async def draft(self, request: c.Draft, actor: Actor) -> Answer:
         if not rules.may_read(self._reading.state(request.conversation), actor):
             return refuse("unknown", "There is no such conversation. It may have been erased; go back to the inbox.")
-        # A terminal whose clock is ahead must not shut out the drafts of another one.
-        at_ms = min(request.at_ms, self._now_ms())
-        await self._drafts.keep(actor.agent, request.conversation, request.text[: c.MAX_TEXT], request.mode, at_ms)
+        text, now_ms = request.text[: c.MAX_TEXT], self._now_ms()
+        await self._drafts.keep(actor.agent, request.conversation, text, request.mode, request.at_ms, now_ms)
         return c.Done(upto=self._follower.position)
 
     async def rows(self, request: c.Rows, actor: Actor) -> Answer:
@@ -317,11 +318,8 @@ class Desk:
     # commands
 
     async def _act(self, wish: c.Act, actor: Actor) -> Answer:
-        state = self._reading.state(wish.conversation)
-        if self.is_full and wish.id not in state.commands:
-            return refuse(
-                "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
-            )
+        if self.is_full and wish.id not in self._reading.state(wish.conversation).commands:
+            return _full()
         seq, found = await self._acting.act(wish, actor)
         # It may have been decided on what the follower has not come to: a winner's fact, or the command's own of before.
         upto = max(seq, self._acting.state(wish.conversation).seq, self._follower.position)
@@ -355,11 +353,20 @@ class Desk:
         return stopped
 
     async def _describe(self, wish: c.Describe, actor: Actor) -> Answer:
+        if self.is_full and not self._acting.is_described(wish):
+            return _full()
         seq, refusal = await self._acting.describe(wish, actor)
         if refusal is not None:
+            await self._audit.refused(actor.agent, "describe", refusal.code)
             return refusal
         self._home.touch(wish.conversation)
         return c.Done(upto=max(seq, self._follower.position))
+
+
+def _full() -> c.Refusal:
+    return refuse(
+        "full", "The log is nearly full. Nothing new is taken until the operator makes room; your text is kept."
+    )
 
 
 @functools.singledispatch

@@ -53,15 +53,23 @@ class Drafts:
         kept = await self._opened(found[0]) if found is not None else None
         return kept if kept is not None and kept.text else None
 
-    async def keep(self, agent: str, conversation: str, text: str, mode: str, at_ms: int) -> None:
-        """An empty text drops it; what is older than what is kept changes nothing. Raises BusError."""
+    async def keep(
+        self, agent: str, conversation: str, text: str, mode: str, at_ms: int, now_ms: int | None = None
+    ) -> None:
+        """An empty text drops it; what is older than what is kept changes nothing. Raises BusError.
+
+        Args:
+            at_ms: when it was written, by the terminal's clock.
+            now_ms: by ours: what claims to be of later is of now, lest it shuts out the drafts of another terminal, but never older
+                than what it takes the place of; our clock may be behind that of the bridge which kept this.
+        """
 
         def newer(kept: DraftView | None) -> DraftView | None:
-            if kept is None:
-                return DraftView(text=text, mode=_mode(mode), at_ms=at_ms) if text else None
-            if kept.at_ms > at_ms or (not text and not kept.text):
+            kept_ms = kept.at_ms if kept is not None else 0
+            if kept_ms > at_ms or (not text and (kept is None or not kept.text)):
                 return None
-            return DraftView(text=text, mode=_mode(mode), at_ms=at_ms)
+            as_of_ms = at_ms if now_ms is None else min(at_ms, max(now_ms, kept_ms))
+            return DraftView(text=text, mode=_mode(mode), at_ms=as_of_ms)
 
         await self._change(agent, conversation, newer)
 

@@ -167,7 +167,7 @@ class Floor:
     def _note(self, one: Standing) -> None:
         policy = self._rulebook.policy
         self._place(one, policy.taken(one))
-        self.rings.set(one.id, one.offer.until_ms if one.offer is not None else None)
+        self._ring(one)
         self.timers.set(one.id, one.timer.due_ms if one.timer is not None else None)
         if one.status == QUEUED and one.offer is None:
             self._line_up(self._waiting(one), self._overflow_ms(one))
@@ -179,6 +179,17 @@ class Floor:
             self._known[one.id] = one
         else:
             self._known.pop(one.id, None)
+
+    def _ring(self, one: Standing) -> None:
+        before, offer, now_ms = self._known.get(one.id), one.offer, self._staff.now_ms()
+        if before is not None and before.offer == offer and one.id in self.rings:
+            # Whatever else happened to it, the offer goes on.
+            return
+        until_ms = offer.until_ms if offer is not None else None
+        if offer is not None and offer.at_ms > now_ms + CLOCK_WENT_BACK_MS:
+            # By the clock of another bridge, which is that far ahead: it rings as long as it was meant to.
+            until_ms = now_ms + offer.until_ms - offer.at_ms
+        self.rings.set(one.id, until_ms)
 
     def _line_up(self, waiting: Waiting, overflow_ms: int | None) -> None:
         before = self.line.get(waiting.conversation)

@@ -36,7 +36,7 @@ FLUSH_SOON_S = 0.004
 """The first change after a quiet time leaves at once: a lone message must not wait for the next round."""
 PUSH_BYTES = 200_000
 MOST_ROWS = 500
-"""Rows of the queue that a feed carries; the rest is paged."""
+"""Rows of the queue that a feed carries from its beginning, and half of what it carries at most; the rest is paged."""
 MOST_ITEMS = 200
 """Of one thread in one round; what the read model gives at once."""
 MOST_NOTICES = 50
@@ -61,6 +61,8 @@ class Feed:
     threads: dict[ConversationId, int] = field(default_factory=dict)
     """Watched threads, and up to which sequence their items have been told."""
     dirty_threads: set[ConversationId] = field(default_factory=set)
+    has_more: bool = False
+    """More waits in the queue than was told."""
     is_new: bool = False
     """The whole set of rows has not been sent yet."""
     is_counted: bool = True
@@ -295,6 +297,7 @@ class Home:
         """The whole set of rows: the agent's own, what rings, and the queues'."""
         mine, _ = self._reading.view_ids("mine", actor, 0, 5_000)
         queue, _ = self._reading.view_ids("queue", actor, 0, MOST_ROWS)
+        feed.has_more = len(queue) == MOST_ROWS
         wanted = list(dict.fromkeys((*mine, *queue)))
         rows = []
         for conversation in wanted:
@@ -323,9 +326,14 @@ class Home:
                     gone.append(conversation)
                     self._forget(feed, conversation)
                     continue
+                if self._is_too_much(feed, conversation, state, actor):
+                    feed.has_more = True
+                    continue
                 rows.append(self._reading.row(conversation, actor))
                 self._remember(feed, conversation, state, actor)
             await self._send_rows(feed, actor, rows, gone=tuple(gone))
+            if feed.has_more and len(feed.known) < MOST_ROWS // 2:
+                self._begin_anew(feed)
         if feed.dirty_threads:
             watched, feed.dirty_threads = feed.dirty_threads, set()
             for conversation in watched:
@@ -339,6 +347,13 @@ class Home:
         is_own = actor.agent in rules.concerned(state)
         is_foreign = state.status == conv.QUEUED and not actor.works_on(state.queue) and not is_own
         return is_foreign and conversation not in feed.paged
+
+    @staticmethod
+    def _is_too_much(feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> bool:
+        """It waits behind all that the terminal has of the queue: of a flood every feed would know everything."""
+        is_known = conversation in feed.known or conversation in feed.paged
+        is_foreign = state.status == conv.QUEUED and actor.agent not in rules.concerned(state)
+        return is_foreign and not is_known and len(feed.known) >= 2 * MOST_ROWS
 
     def _remember(self, feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> None:
         is_own = actor.agent in rules.concerned(state)

@@ -66,6 +66,7 @@ class Offers:
         self.is_hindered = False
         """The broker did not take an offer of the last round."""
         self.made = 0
+        rulebook.on_change.append(self._wait_for_nobody)
 
     async def round(self) -> None:
         """Offer what can be offered. Chosen one after the other, appended together: a round is one write to disk, or few."""
@@ -157,6 +158,13 @@ class Offers:
                 del cases[conversation]
             if not cases:
                 del self._awaited[agent]
+
+    def _wait_for_nobody(self) -> None:
+        """The rules changed: whom a case waited for by the old ones, it may not wait for by the new ones. The next round says so."""
+        for cases in self._awaited.values():
+            for conversation in cases:
+                self._floor.line.held(conversation, 0)
+        self._awaited.clear()
 
     async def _write(self, ring: Ring, stint: tuple[object, ...]) -> None:
         conversation = ring.waiting.conversation

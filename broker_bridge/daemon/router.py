@@ -11,7 +11,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from broker_bridge.contract.ids import AgentId
 from broker_bridge.core.definitions import is_idle
+from broker_bridge.core.standing import Standing
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.follower import News
 from broker_bridge.daemon.handback import Handback
@@ -116,9 +118,14 @@ class Router:
         """Whoever chose a next status gets it once nobody waits for them any more, and no outcome has to be written."""
         for agent in sorted(self._floor.leaving):
             held = [self._floor.standing(name) for name in self._floor.held_by(agent)]
-            is_at_it = any(one is not None and (one.offer is not None or not is_idle(one)) for one in held)
-            if is_at_it or self._floor.wrapping(agent):
+            if any(one is not None and _is_at(one, agent) for one in held) or self._floor.wrapping(agent):
                 continue
             begun = await self._staff.presences.follow(agent)
             if begun is not None:
                 await self._shifts.note(agent, begun.state, begun.reason, begun.until_ms)
+
+
+def _is_at(one: Standing, agent: AgentId) -> bool:
+    """Whether somebody waits for this agent in a case that they have to do with: the customer, whoever offers it, or a colleague."""
+    is_in_talk = one.consult is not None and one.consult.agent == agent
+    return one.offer is not None or is_in_talk or not is_idle(one)

@@ -1,4 +1,4 @@
-"""What bridges tell each other: who reads and types, which thread is watched, which rows were given, what goes to a browser.
+"""What bridges tell each other without storing it: who types, who looks, which thread is watched and which rows, what goes to a browser.
 
 Law: a signal is a hint. A lost one is followed by the next, or found in the log; a strange one is logged and does nothing.
 """

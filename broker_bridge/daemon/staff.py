@@ -24,7 +24,7 @@ class Staff:
         self._states = states
         self._model = model
         self.presences = presences
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._everybody: dict[AgentId, Enrollment] = {}
         self._active: dict[AgentId, Enrollment] | None = None
         self._names: dict[AgentId, str] | None = None
@@ -64,19 +64,19 @@ class Staff:
     def shift_ends_ms(self, agent: AgentId) -> int | None:
         """When their shift begins or ends next; None: they have none."""
         found = self.active.get(agent)
-        return hours.next_change(found.shift, self._now_ms()) if found is not None and found.shift is not None else None
+        return hours.next_change(found.shift, self.now_ms()) if found is not None and found.shift is not None else None
 
     def is_on_shift(self, agent: AgentId) -> bool:
         """Whether the calendar says that they work now, or says nothing."""
         found = self.active.get(agent)
-        return found is None or hours.is_open(found.shift, self._now_ms())
+        return found is None or hours.is_open(found.shift, self.now_ms())
 
     def schedule(self, agent: AgentId) -> str:
         """`works until 16:00`, `starts Mon 08:00`; empty: no shift is defined."""
         found = self.active.get(agent)
         if found is None or found.shift is None:
             return ""
-        words = hours.state_in_words(found.shift, self._now_ms())
+        words = hours.state_in_words(found.shift, self.now_ms())
         return words.replace("open until", "works until").replace("closed, opens", "starts").replace("opens", "starts")
 
     def name_of(self, agent: AgentId) -> str:

@@ -10,7 +10,7 @@ from broker_bridge.contract.policy import QueueRules, Seat
 from broker_bridge.core import asking, replay_picture
 from broker_bridge.core.routing.index import Index
 from broker_bridge.core.waiting import Waiting
-from broker_bridge.daemon import offers
+from broker_bridge.daemon import choice
 
 NOW_MS = 1_795_000_000_000
 MINUTE_MS = 60_000
@@ -64,7 +64,7 @@ def test_who_knows_the_customer_is_waited_for_while_they_are_here(
     assert first[0].prefer == ("bob", "ann")
 
 
-@pytest.mark.parametrize("part", [offers, replay_picture])
+@pytest.mark.parametrize("part", [choice, replay_picture])
 def test_the_router_and_what_if_both_ask_by_it_and_hold_no_rule_of_their_own(part: object) -> None:
     text = inspect.getsource(part)  # type: ignore[arg-type]
     assert "asking.whom_not_to_ask(" in text and "asking.asking(" in text

@@ -20,6 +20,9 @@ from broker_bridge.core.handle import Handle
 from broker_bridge.core.wishes import Actor, House, Place
 from tests.core.world import ANNA, BOB, HOUSE, JONAS, LENA, MAYA, OLGA, OPENED, START_MS, is_sentence, received
 
+NOW_MS = START_MS + 600_000
+REPLIED = f.Replied(message="r", agent="maya", channel="support", channel_kind="email", handle=ANNA, words=None)
+
 
 class Site:
     """Cases and handles, and one log for them all."""
@@ -56,7 +59,7 @@ class Site:
             self.lead(name, case)
 
     def merge(self, source: str, target: str, actor: Actor = MAYA) -> joins.Joined | Refusal:
-        found = joins.merge(self.cases[source], self.cases[target], self._of(source), actor, HOUSE)
+        found = joins.merge(self.cases[source], self.cases[target], self._of(source), actor, HOUSE, NOW_MS)
         if isinstance(found, joins.Joined):
             self.apply(source, target, found)
         return found
@@ -115,6 +118,29 @@ def test_the_resolution_that_was_promised_holds_on() -> None:
     site.add("a", f.Targeted(what="resolution", due_ms=START_MS + 10**7, from_ms=START_MS, work_s=10_000))
     site.merge("a", "b")
     assert site.cases["b"].promises["resolution"].due_ms == START_MS + 10**7
+
+
+def test_whoever_waits_wakes_the_case_they_come_to_and_its_clock_goes_on() -> None:
+    """They had written, and their message slept with the case that it was merged into."""
+    site = _two()
+    asleep = f.Targeted(what="resolution", from_ms=START_MS, work_s=10_000, left_s=5_000, because="stands still")
+    site.add("b", f.Snoozed(agent="maya", until_ms=START_MS + 10**8), asleep)
+    site.merge("a", "b")
+    target = site.cases["b"]
+    assert target.snooze is None and target.waiting_since_ms is not None
+    assert target.promises["resolution"].due_ms == NOW_MS + 5_000_000
+
+
+@pytest.mark.parametrize("facts", [(f.Closed(agent="maya", disposition="spam"),), (REPLIED,)])
+def test_a_case_in_which_nobody_waits_wakes_none(facts: tuple[ConversationFact, ...]) -> None:
+    site = _two()
+    asleep = f.Targeted(what="resolution", from_ms=START_MS, work_s=10_000, left_s=5_000, because="stands still")
+    site.add("b", f.Snoozed(agent="maya", until_ms=START_MS + 10**8), asleep)
+    site.add("a", *facts)
+    site.add("a", f.Sending(message="r", attempt=1, deadline_ms=NOW_MS, bridge="x"), f.Sent(message="r", attempt=1))
+    assert isinstance(site.merge("a", "b"), joins.Joined)
+    assert site.cases["b"].snooze is not None
+    assert site.cases["b"].promises["resolution"].left_s == 5_000
 
 
 def test_a_closed_case_goes_into_an_open_one_and_comes_back_closed() -> None:

@@ -243,6 +243,17 @@ def test_where_the_log_was_no_guide_before_a_moment_only_the_moment_is_compared(
     assert report.all == Sums(decisions=1, reproduced=1, same=1)
 
 
+def test_places_of_what_would_have_been_offered_before_hide_no_difference() -> None:
+    """By its own policy the replay asks Maya about the loan, so that she is full and the card would have gone to Ole, as by the other
+    policy; but it was offered to her in the moment it came, and by the other policy not."""
+    day = Day(cards=QueueRules(), loans=QueueRules()).agent("maya", units=20).agent("ole", FEES)
+    day.case("loan", queue="loans").later(2).case("card")
+    day.later(-0.05).offer("card", "maya")
+    assert day.again().all == Sums(decisions=1, reproduced=1, same=1)
+    found = day.one(cards(needs=(FEES,)))
+    assert (found.kind, found.was, found.now) == ("agent", ("maya",), ("ole",))
+
+
 def test_who_is_waited_for_would_have_been_asked_as_soon_as_they_had_time() -> None:
     day = Day(cards=QueueRules(needs=(FEES,))).agent("maya").agent("ole").case("old", customer="anna")
     day.accept("old", "maya").put("conv", "old", f.Closed(agent="maya", disposition="solved")).is_now("maya", "busy")

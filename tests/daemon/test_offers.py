@@ -243,6 +243,19 @@ async def test_a_last_agent_who_becomes_free_meanwhile_is_asked_at_once() -> Non
         assert small.ringing("case") == ("ann",)
 
 
+async def test_a_queue_that_waits_for_nobody_any_more_offers_what_waited() -> None:
+    """The rule was changed because people waited too long for whom they knew: those who waited went on waiting for them."""
+    small = a_house(affinity_s=600)
+    async with small.working():
+        await known_by_ann(small)
+        await small.round()
+        small.log.put("queue", "orders", f.QueueDefined(rules=QueueRules(title="Orders", affinity_s=0)))
+        small.later(2)
+        await here(small, "ann", "bob")
+        await small.round()
+        assert small.ringing("case") == ("bob",)
+
+
 async def test_a_last_agent_who_is_not_here_is_not_waited_for() -> None:
     small = a_house(affinity_s=30)
     async with small.working():

@@ -168,6 +168,17 @@ async def test_a_bridge_knows_who_is_here_before_it_may_lead(broker: RealBroker)
         await connection.close()  # type: ignore[attr-defined]
 
 
+async def test_a_terminal_is_heard_by_a_bridge_that_is_behind_with_the_log() -> None:
+    """A bridge that had much to read refused every sign of life, and took everybody for silent."""
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        for _ in range(4):
+            small.later(20)
+            await small.done("ann", c.Alive(min=10**9))
+            assert small.staff.presences.of("ann").state == "ready"
+
+
 async def test_a_feed_stays_at_home_while_its_terminal_is_heard_by_other_bridges() -> None:
     """Requests reach any bridge: of ten the home hears every tenth word, and gave feeds up whose terminals sat there."""
     small = await a_house()
@@ -231,6 +242,27 @@ async def test_the_next_status_waits_for_the_outcome_of_what_was_closed() -> Non
         await small.done("ann", c.WrapUp(id="w", conversation="case", disposition="solved"))
         await small.round()
         assert small.staff.presences.of("ann").state == "away"
+
+
+async def test_the_next_status_waits_for_the_end_of_a_talk() -> None:
+    """The customer had their answer, so nobody was thought to wait: whoever was asked went home in the middle of the talk."""
+    small = await a_house()
+    async with small.working():
+        await sign_in(small, "ann")
+        small.case("case", channel="chat")
+        await small.round()
+        await small.done("ann", c.Accept(id="a", conversation="case"))
+        reply = c.Reply(id="r", conversation="case", text="wait", channel="chat", seen=small.state("case").seq)
+        await small.done("ann", reply)
+        await sign_in(small, "bob")
+        await small.done("ann", c.Transfer(id="t", conversation="case", to_agent="bob", ask_first=True))
+        await small.done("bob", c.Accept(id="b", conversation="case"))
+        await small.done("bob", c.Presence(state="off", is_next=True))
+        await small.round()
+        assert small.staff.presences.of("bob").state == "ready"
+        await small.done("ann", c.EndConsult(id="e", conversation="case"))
+        await small.round()
+        assert small.staff.presences.of("bob").state == "off"
 
 
 async def test_ready_forgets_the_next_status() -> None:

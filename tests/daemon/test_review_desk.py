@@ -88,6 +88,33 @@ async def test_a_repeated_command_is_done_although_the_log_is_nearly_full_now() 
         writing.cancel()
 
 
+def corrected(name: str, field: str = "name") -> c.Describe:
+    return c.Describe(id=name, conversation="case1", customer="cust-case1", field=field, text="Anna Holm")
+
+
+async def test_a_correction_of_a_customer_is_a_command_like_any_other_when_the_log_is_nearly_full() -> None:
+    small = await house("case1")
+    writing = await running(small)
+    try:
+        assert isinstance(await ask(small, "olga", corrected("d1")), c.Done)
+        small.desk.is_full = True
+        assert isinstance(await ask(small, "olga", corrected("d1")), c.Done)
+        assert (await small.refused("olga", corrected("d2"))).code == "full"
+        assert len(small.facts("cust", "cust-case1")) == 1
+    finally:
+        writing.cancel()
+
+
+async def test_a_correction_that_is_refused_leaves_a_record() -> None:
+    small = await house("case1")
+    small.log.put("conv", "case1", f.Accepted(agent="bob", epoch=1))
+    await small.catch_up()
+    assert (await small.refused("ann", corrected("d1"))).code == "denied"
+    assert (await small.refused("olga", corrected("d2", "shoe size"))).code == "bad"
+    records = [item.body for item in small.log.items if item.subject.startswith("cc.audit.")]
+    assert [b"describe" in body and b"refused" in body for body in records] == [True, True]
+
+
 async def running(small: Small) -> asyncio.Task[None]:
     return asyncio.create_task(small.writer.run())
 
@@ -313,3 +340,24 @@ async def test_a_search_for_what_sqlite_calls_syntax_is_a_search() -> None:
     for text in ('a"b*c', "\x00abc", "\x00", "NEAR(", "ab\x00cd", "-hello", "hel* OR", "%_\\"):
         answer = await ask(small, "ann", c.Search(text=text))
         assert isinstance(answer, v.RowPage), text
+
+
+async def test_a_draft_told_to_a_bridge_whose_clock_is_behind_is_the_newest_all_the_same() -> None:
+    """Two machines an hour apart: it said that the draft is kept, and had kept the older one."""
+    small = await house("case1")
+    behind = Small(log=small.log, keys=small.keys, drafts=small.drafts, boot="behind", now_ms=small.now_ms - 3_600_000)
+    await behind.catch_up()
+    await ask(small, "ann", c.Draft(conversation="case1", text="Dear", at_ms=small.now_ms))
+    told = await ask(behind, "ann", c.Draft(conversation="case1", text="Dear Anna", at_ms=small.now_ms + 2_000))
+    assert isinstance(told, c.Done)
+    kept = await small.parts.drafts.load("ann", "case1")
+    assert kept is not None
+    assert kept.text == "Dear Anna"
+    # And a terminal whose clock is ahead shuts nobody out, at neither of them.
+    for one in (small, behind):
+        await ask(one, "ann", c.Draft(conversation="case1", text="ahead", at_ms=small.now_ms + 86_400_000))
+        small.later(60)
+        await ask(small, "ann", c.Draft(conversation="case1", text="Dear Anna", at_ms=small.now_ms))
+        kept = await small.parts.drafts.load("ann", "case1")
+        assert kept is not None
+        assert kept.text == "Dear Anna"
