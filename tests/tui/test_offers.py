@@ -329,3 +329,32 @@ async def test_accepting_a_consult_posts_the_acceptance(tmp_path: Path) -> None:
         await it.press("a")
         act = await it.posted(c.Accept)
         assert (act.conversation, act.epoch) == ("c-kovacs", ASKED.epoch)
+
+
+LONG = "Kovács Eszter: it was closed meanwhile, and what you typed is kept as the draft of a note there. " * 3
+
+
+@pytest.mark.parametrize("size", [(120, 40), (180, 50)])
+async def test_a_notice_covers_nothing_of_the_card(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(tmp_path, size=size) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.screen.say(LONG)
+        it.fake.feed(scenes.KOVACS)
+        await until(lambda: "no answer: back to the queue" in it.text() and "it was closed meanwhile" in it.text())
+        it.screen.say(LONG[:60])
+        await until(lambda: it.text().splitlines()[-2].startswith(" ! Kovács"))
+        assert "no answer: back to the queue" in it.text()
+        await it.press("d")
+        await until(lambda: "no answer" not in it.text())
+        assert it.screen.query_one("#notice").region.width == size[0]
+
+
+async def test_a_notice_is_wrapped_anew_when_the_terminal_changes_its_size(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.screen.ringing.put_away.add("c-piet")
+        it.screen.sight.offer()
+        it.screen.say(LONG[:100])
+        await until(lambda: "as the draft of a note there" in it.text())
+        await it.pilot.resize_terminal(80, 24)
+        await until(lambda: "as the draft of a" in " ".join(it.text().split()) and " note there." in it.text())
