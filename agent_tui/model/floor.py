@@ -74,7 +74,7 @@ class Columns(NamedTuple):
 def columns(agents: tuple[Colleague, ...], cells: int) -> Columns:
     """For all rows of the floor: a channel's column stands where anybody has places in it."""
     is_wide = cells >= WIDE
-    name, state = (20 if cells >= 84 else 14), (17 if is_wide else 9)
+    name, state = max(14, min(20, cells - 60)), (17 if is_wide else 8)
     widths: dict[str, int] = {}
     for one in agents:
         for word, used, places in one.loads:
@@ -107,10 +107,11 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
     is_long = weight == 1 and one.state in ("silent", "wrap_up", "away")
     sign, role = presence.look(one.state, at.glyphs)
     since = clock.long(now_ms - one.since_ms) if one.since_ms and one.state != "off" else ""
-    # From ten hours on the time takes a cell of the state, so that the two never touch.
-    wider = max(0, width(since) - SINCE_CELLS + 1)
+    # The state has what the time leaves it, so that a long one is whole and the two never touch.
+    wider = width(since) - SINCE_CELLS + 1
     right = _clock(one, at)
-    room = max(0, found.works - cells_of(right))
+    # The chip of a late one has a ground of its own, and begins after a blank.
+    room = max(0, found.works - cells_of(right) - (weight == 2))
     name = fit(clean_line(one.name), found.name, at.glyphs.dots)
     calm = "mut" if is_calm else "text"
     return line(
@@ -119,25 +120,25 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
         Run(" "),
         Run(f"{name} ", "mut" if is_calm else "strong", "b" if weight else ""),
         Run(f"{sign} ", "near" if weight == 1 and one.state == "wrap_up" else role),
-        Run(fit(_state(one, found), found.state - wider, at.glyphs.dots), calm),
+        Run(fit(_state(one, found.state - wider), found.state - wider, at.glyphs.dots), calm),
         Run(pad_left(since, SINCE_CELLS + wider), "near" if is_long else calm, "b" if is_long else ""),
         Run("  "),
         *_loads(one, found, at),
-        Run(fit(_works(one, room, at), room), calm),
+        Run(fit(_works(one, room, at), found.works - cells_of(right)), calm),
         *right,
     )
 
 
-def _state(one: Colleague, found: Columns) -> str:
+def _state(one: Colleague, room: int) -> str:
     """`ready`, `lunch`, `ready then away`: the sign says what is, so in little room what comes next goes first."""
     word = presence.word(one.state, one.reason)
-    if one.state == "transfer_only" and width(word) > found.state:
+    if one.state == "transfer_only" and width(word) > room:
         word = "transfers"
     if not one.next_state:
         return word
     then = f"then {presence.word(one.next_state)}"
     both = f"{word} {then}"
-    return both if width(both) <= found.state else then
+    return both if width(both) <= room else then
 
 
 def _loads(one: Colleague, found: Columns, at: Instant) -> tuple[Run, ...]:

@@ -117,7 +117,7 @@ class Transferring(Listed[Whom | None]):
     @property
     def _left(self) -> int:
         """Cells of the side where it is chosen whom to ask."""
-        return self.cells if self._is_narrow else self.cells * 54 // 100
+        return self.cells if self._is_narrow else -(-self.cells * 54 // 100)
 
     @property
     def handing(self) -> Handing:
@@ -138,6 +138,7 @@ class Transferring(Listed[Whom | None]):
         self.handing.styles.width = "1fr"
         self.query_one("#between").display = not self._is_narrow
         self.query_one("#warned").display = self._is_narrow
+        self.query_one("#between", Hairline).join({}, self.place.glyphs.column)
         self._turn(self._is_on_right())
         under = line(Run("  "), Run(self.place.glyphs.rule * max(0, self._left - 4), "rule"), ground="bar")
         self.query_one("#under", Painted).show(under)

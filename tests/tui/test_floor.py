@@ -55,7 +55,7 @@ def test_who_needs_help(one: Colleague, weight: int) -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (who(state="away", reason="lunch", until_ms=scenes.at("14:30")), "✗ lunch        1:00  ▯▯▯▯▯ back 14:30"),
+        (who(state="away", reason="lunch", until_ms=scenes.at("14:30")), "✗ lunch       1:00  ▯▯▯▯▯ back 14:30"),
         (who(state="busy"), "○ busy"),
         (who(state="transfer_only"), "○ transfers"),
         (who(state="silent"), "◌ silent"),
@@ -79,10 +79,10 @@ def test_a_colleagues_row(one: Colleague, words: str) -> None:
     ("one", "words"),
     [
         (who(loads=LOADS, works_on="Pauline Roux", works_on_word="chat"), " Pauline Roux  chat "),
-        (who(loads=LOADS, works_on="Anna Berg", works_on_word="wa", due_ms=NOW - 42 * SECOND), " Anna Berg  wa -0:42 "),
-        (who(loads=LOADS, works_on="Kim Larsson", works_on_word="chat", due_ms=NOW + 31 * SECOND), " Kim Larsson    0:31 "),
-        (who(loads=LOADS, works_on="Pauline de Roux-Lafayette", works_on_word="chat"), " Pauline de Roux-La… "),
-        (who(loads=LOADS, since_ms=NOW - 10 * HOUR, next_state="away"), "● then aw… 10:00:00 "),
+        (who(loads=LOADS, works_on="Anna Berg", works_on_word="wa", due_ms=NOW - 42 * SECOND), " Anna Berg  wa  -0:42 "),
+        (who(loads=LOADS, works_on="Kim Larsson", works_on_word="chat", due_ms=NOW + 31 * SECOND), " Kim Larsson     0:31 "),
+        (who(loads=LOADS, works_on="Pauline de Roux-Lafayette", works_on_word="chat"), " Pauline de Roux-Laf… "),
+        (who(loads=LOADS, since_ms=NOW - 10 * HOUR, next_state="away"), "● then a… 10:00:00 "),
     ],
 )  # fmt: skip
 def test_a_name_is_whole_where_there_are_cells_for_it_and_goes_before_the_channel_word(
@@ -147,7 +147,10 @@ def test_what_a_queue_needs_stands_where_there_is_room() -> None:
     assert "swedish 3 + fees, until" in queue_lines.queue_row(one, 110, AT).text
     assert "swedish" not in queue_lines.queue_row(one, 70, AT).text
     shut = msgspec.structs.replace(one, is_open=False, hours="opens Mon 08:00")
-    assert "closed, opens Mon 08:00  swedish 3 + fees" in queue_lines.queue_row(shut, 106, AT).text
+    wide = queue_lines.queue_row(shut, 106, AT).text
+    assert "closed, opens Mon 08:00" in wide
+    assert wide.index("swedish 3 + fees") == queue_lines.queue_row(one, 106, AT).text.index("swedish 3 + fees")
+    assert wide.index("swedish 3 + fees") == queue_lines.queue_head(106).text.index("needs, hours")
     assert "closed, opens Mon 08:00" in queue_lines.queue_row(shut, 70, AT).text
 
 
@@ -164,6 +167,11 @@ def test_a_closed_queue_is_not_the_one_that_waits_longest() -> None:
         queues=(queue(name="shut", is_open=False, oldest_ms=NOW - 9 * HOUR), queue(name="open", oldest_ms=NOW - MINUTE))
     )
     assert "1:00  open" in floor_figures.figures(known, 120, AT)[1].text
+
+
+def test_the_arrivals_of_all_queues_are_shown_though_one_has_none() -> None:
+    known = DirectoryView(queues=(queue(arrivals=(0, 0, 5)), queue(arrivals=()), queue(arrivals=(5,))))
+    assert f"0  {UNICODE.sparkline((0, 0, 10))}" in floor_figures.figures(known, 120, AT)[1].text
 
 
 TOLD = (

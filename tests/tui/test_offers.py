@@ -14,7 +14,7 @@ from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.offer_lines import Beside, card, ended, known, strip
 from agent_tui.screens.saying import Saying
 from broker_bridge.contract import commands as c
-from broker_bridge.contract.views import Case, Identifier, Item, Profile, Row, ThreadPage
+from broker_bridge.contract.views import Case, Identifier, Item, Moment, Profile, Row, ThreadPage
 from broker_bridge.contract.words import Packet
 from tests.tui import scenes
 from tests.tui.test_window import Desk, desk
@@ -130,9 +130,16 @@ async def test_who_it_is_is_asked_for_once_an_offer(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await it.open("c-anna")
         it.screen.ringing.put_away.add("c-piet")
-        it.fake.profiles["c-kovacs"] = Profile(customer="k", rev=1, name="K", identifiers=WAYS)
+        pages = (
+            Moment(at_ms=NOW, word="web", text="/app/login", node="event", conv="c-kovacs"),
+            Moment(at_ms=NOW - 1, word="web", text="/app", node="event", conv="c-kovacs"),
+        )
+        other = Moment(at_ms=NOW, word="web", text="/elsewhere", node="event", conv="c-other")
+        moments = (Moment(at_ms=NOW, word="chat", text="this case", node="this", conv="c-kovacs"), other, *pages)
+        it.fake.profiles["c-kovacs"] = Profile(customer="k", rev=1, name="K", identifiers=WAYS, moments=moments)
         it.fake.feed(scenes.KOVACS)
         await until(lambda: "new here, visitor 75be" in it.text())
+        assert "on page /app/login" in it.text()
         it.app.tick()
         await it.pilot.pause()
         assert sum(isinstance(one, c.ProfileOf) and one.conversation == "c-kovacs" for one in it.fake.asked) == 1
