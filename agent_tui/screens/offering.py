@@ -80,7 +80,7 @@ def decline_saying(screen: Workstation) -> None:
     from agent_tui.screens import acts
     from agent_tui.screens.saying import Saying
 
-    row = acts.allowed(screen, "decline", acts.declined_by_key(screen))
+    row = acts.answerable(screen, "decline", acts.declined_by_key(screen))
     if row is None:
         return
 

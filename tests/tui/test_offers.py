@@ -257,6 +257,37 @@ async def test_a_key_pressed_just_when_the_card_changed_means_the_one_before(
         assert (await it.posted(c.Accept)).conversation == conv
 
 
+ENDING = row(offer_until_ms=NOW + 5_000)
+NEXT = row(conv="c-last", name="Last One", offer_until_ms=NOW + 90_000)
+
+
+@pytest.mark.parametrize("others", [(), (NEXT,)])
+@pytest.mark.parametrize("key", ["a", "d", "D", "f2", "f3"])
+async def test_a_key_pressed_just_when_the_offer_ran_out_answers_no_other_one(
+    tmp_path: Path, key: str, others: tuple[Row, ...]
+) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.fake.feed(ENDING, *others)
+        await until(lambda: it.screen.offer is not None and it.screen.offer.conv == "c-kovacs")
+        if key.startswith("f"):
+            await it.press("r")
+            await it.write("half a sentence")
+        it.app.place.now_ms = lambda: NOW + 5_100
+        await it.press(key)
+        await until(lambda: "Kovács Eszter: it is not offered to you any more." in it.text())
+        assert not [act for act in it.fake.posted if isinstance(act, c.Accept | c.Decline)]
+        assert it.app.screen is it.screen
+        if not others:
+            return
+        it.app.place.now_ms = lambda: NOW + 6_000
+        await it.press("f2" if key.startswith("f") else "a")
+        assert (await it.posted(c.Accept)).conversation == "c-last"
+        if key.startswith("f"):
+            assert it.draft == "half a sentence"
+
+
 async def test_an_offer_made_anew_rings_anew(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await it.open("c-anna")
