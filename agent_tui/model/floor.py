@@ -23,6 +23,9 @@ LONG_WRAP_MS = 2 * clock.MINUTE_MS
 MOST_PLACES = 6
 """Places of a channel that are drawn one by one; more are written as figures."""
 UNITS_CELLS = 5
+SINCE_CELLS = 8
+LEAST_OF_NAME = 16
+"""Cells of a name that is too long, before the channel word after it stays."""
 _STATE_ORDER = {"ready": 2, "busy": 3, "transfer_only": 3, "away": 4, "off": 5}
 
 
@@ -71,7 +74,7 @@ class Columns(NamedTuple):
 def columns(agents: tuple[Colleague, ...], cells: int) -> Columns:
     """For all rows of the floor: a channel's column stands where anybody has places in it."""
     is_wide = cells >= WIDE
-    name, state = (20 if cells >= 84 else 15), (17 if is_wide else 11)
+    name, state = max(14, min(20, cells - 60)), (17 if is_wide else 8)
     widths: dict[str, int] = {}
     for one in agents:
         for word, used, places in one.loads:
@@ -81,7 +84,9 @@ def columns(agents: tuple[Colleague, ...], cells: int) -> Columns:
     words = [word for word in widths if is_wide or word != "mail"][: 3 if is_wide else 2]
     channels = tuple((word, widths[word]) for word in words)
     shape = UNITS_CELLS if is_wide or len(channels) < 2 else 0
-    used = 4 + name + 1 + 2 + state + 8 + 2 + sum(size + 1 for _, size in channels) + (shape + 1 if shape else 0)
+    used = (
+        4 + name + 1 + 2 + state + SINCE_CELLS + 2 + sum(size + 1 for _, size in channels) + (shape + 1 if shape else 0)
+    )
     return Columns(cells, name, state, channels, shape, max(0, cells - used))
 
 
@@ -89,7 +94,7 @@ def floor_head(found: Columns) -> Line:
     """The column words of the floor."""
     loads = "".join(f"{fit(word, size)} " for word, size in found.channels)
     loads += f"{fit('load', found.units)} " if found.units else ""
-    words = f"    {fit('agent', found.name)} {fit('state', found.state + 2)}{'since':>8}  {loads}works on"
+    words = f"    {fit('agent', found.name)} {fit('state', found.state + 2)}{'since':>{SINCE_CELLS}}  {loads}works on"
     return line(Run(fit(words, found.cells), "mut"))
 
 
@@ -102,8 +107,11 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
     is_long = weight == 1 and one.state in ("silent", "wrap_up", "away")
     sign, role = presence.look(one.state, at.glyphs)
     since = clock.long(now_ms - one.since_ms) if one.since_ms and one.state != "off" else ""
+    # The state has what the time leaves it, so that a long one is whole and the two never touch.
+    wider = width(since) - SINCE_CELLS + 1
     right = _clock(one, at)
-    room = max(0, found.works - cells_of(right))
+    # The chip of a late one has a ground of its own, and begins after a blank.
+    room = max(0, found.works - cells_of(right) - (weight == 2))
     name = fit(clean_line(one.name), found.name, at.glyphs.dots)
     calm = "mut" if is_calm else "text"
     return line(
@@ -112,25 +120,25 @@ def floor_row(one: Colleague, found: Columns, at: Instant) -> Line:
         Run(" "),
         Run(f"{name} ", "mut" if is_calm else "strong", "b" if weight else ""),
         Run(f"{sign} ", "near" if weight == 1 and one.state == "wrap_up" else role),
-        Run(fit(_state(one, found), found.state, at.glyphs.dots), calm),
-        Run(pad_left(since, 8), "near" if is_long else calm, "b" if is_long else ""),
+        Run(fit(_state(one, found.state - wider), found.state - wider, at.glyphs.dots), calm),
+        Run(pad_left(since, SINCE_CELLS + wider), "near" if is_long else calm, "b" if is_long else ""),
         Run("  "),
         *_loads(one, found, at),
-        Run(fit(_works(one, room, at), room), calm),
+        Run(fit(_works(one, room, at), found.works - cells_of(right)), calm),
         *right,
     )
 
 
-def _state(one: Colleague, found: Columns) -> str:
+def _state(one: Colleague, room: int) -> str:
     """`ready`, `lunch`, `ready then away`: the sign says what is, so in little room what comes next goes first."""
     word = presence.word(one.state, one.reason)
-    if one.state == "transfer_only" and width(word) > found.state:
+    if one.state == "transfer_only" and width(word) > room:
         word = "transfers"
     if not one.next_state:
         return word
     then = f"then {presence.word(one.next_state)}"
     both = f"{word} {then}"
-    return both if width(both) <= found.state else then
+    return both if width(both) <= room else then
 
 
 def _loads(one: Colleague, found: Columns, at: Instant) -> tuple[Run, ...]:
@@ -160,9 +168,11 @@ def _works(one: Colleague, room: int, at: Instant) -> str:
         is_full = one.state == "ready" and 0 < one.capacity <= one.load
         return "full" if is_full else cut(clean_line(one.schedule, 60), max(0, room), at.glyphs.dots)
     word = f"  {clean_line(one.works_on_word)}" if one.works_on_word else ""
-    # The channel goes before the name is cut to nothing.
-    word = word if room - width(word) >= 8 else ""
-    return cut(works, max(0, room - width(word) - 1), at.glyphs.dots) + word
+    left = room - width(word)
+    if left < width(works) and (width(works) <= room or left < LEAST_OF_NAME):
+        # The channel goes before the name is cut.
+        word = ""
+    return cut(works, max(0, room - width(word)), at.glyphs.dots) + word
 
 
 def _clock(one: Colleague, at: Instant) -> tuple[Run, ...]:

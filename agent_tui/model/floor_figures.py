@@ -5,6 +5,8 @@ The law: what nobody has counted is `?`; a figure that does not fit goes whole.
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from agent_tui.model import clock
 from agent_tui.model.cells import cut, fit, wrap
 from agent_tui.model.clean import clean_line
@@ -15,14 +17,16 @@ from agent_tui.model.runs import BLANK, Line, Run, line
 from agent_tui.model.source import Plain
 from broker_bridge.contract.views import DirectoryView
 
+HALF_HOURS = 8
+"""Of the arrivals in the key figures."""
+
 
 def figures(known: DirectoryView, cells: int, at: Instant) -> tuple[Line, Line]:
     """Two rows: what, and how much."""
     waiting = sum(queue.waiting for queue in known.queues)
     olds = [(queue.oldest_ms, queue.name) for queue in known.queues if queue.oldest_ms is not None and queue.is_open]
     oldest = min(olds, default=None)
-    sums = [sum(row) for row in zip(*(queue.arrivals for queue in known.queues), strict=False)]
-    shape = at.glyphs.sparkline(tuple(float(number) for number in sums[-8:]))
+    shape = at.glyphs.sparkline(_arrivals(known))
     levels = [queue.service_level for queue in known.queues if queue.service_level is not None]
     level = f"{round(sum(levels) / len(levels) * 100)} %" if levels else "?"
     working = sum(one.state == "ready" for one in known.agents)
@@ -42,6 +46,12 @@ def figures(known: DirectoryView, cells: int, at: Instant) -> tuple[Line, Line]:
         shown = runs if cells_of(runs) < each else runs[:1]
         values.extend((*shown, Run(" " * max(0, each - cells_of(shown)))))
     return line(Run(" "), *labels), line(Run(" "), *values)
+
+
+def _arrivals(known: DirectoryView) -> tuple[float, ...]:
+    """Of all queues together, the last half hours; a queue in which nothing was ever counted adds nothing."""
+    last_first = zip_longest(*(reversed(queue.arrivals) for queue in known.queues), fillvalue=0)
+    return tuple(float(sum(counts)) for counts in list(last_first)[:HALF_HOURS])[::-1]
 
 
 def _oldest(oldest: tuple[int, str] | None, at: Instant) -> tuple[Run, ...]:

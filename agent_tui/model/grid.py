@@ -24,6 +24,11 @@ class Grid(NamedTuple):
         """Profile and timeline have a place of their own."""
         return self.profile > 0
 
+    @property
+    def card(self) -> int:
+        """Cells of the column in which an offer's card stands; 0 = there is none."""
+        return self.profile if self.is_stacked else self.timeline
+
 
 PROFILE_ROWS = 15
 """Rows of the profile, with its head, when it stands above the timeline."""

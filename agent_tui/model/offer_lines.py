@@ -128,6 +128,12 @@ def known(profile: Profile, row: Row, now_ms: int, tz: tzinfo = UTC) -> tuple[st
     return who, clean_line(f"{last.word} {clock.short_date(last.at_ms, now_ms, tz)} {last.text}", 120).strip()
 
 
+def page_of(profile: Profile, row: Row) -> str:
+    """The page that the visitor wrote from last, in this case; empty where they did not come over the web."""
+    pages = (one.text for one in profile.moments if one.conv == row.conv and one.word == "web")
+    return next(pages, "")
+
+
 def ended(before: Row, now: Row | None) -> str:
     """`Kovács Eszter: Priya took it.`: why an offer is gone before its time; empty if it became one's own."""
     name = clean_line(before.name, 60) or before.number

@@ -17,6 +17,8 @@ from broker_bridge.contract.views import QueueView
 
 OLD_MS = 120 * clock.SECOND_MS
 MARKS = {2: Run("!!", "late", "b"), 1: Run("! ", "near", "b"), 0: Run("  ")}
+LEVEL_CELLS, READY_CELLS = 6, 7
+ARRIVALS_CELLS = len("arrivals")
 WIDE = 100
 """Cells from which a board has room for what a queue needs and how long it is open."""
 
@@ -30,11 +32,16 @@ class _Queues(NamedTuple):
     more: int
     """For needs and hours, 0 = not shown."""
 
+    @property
+    def before_more(self) -> int:
+        """From the bar on: bar, service level, ready, arrivals, and the gap after them."""
+        return self.bar + LEVEL_CELLS + READY_CELLS + 3 + max(self.arrivals, ARRIVALS_CELLS) + 2
+
 
 def _columns(cells: int) -> _Queues:
     bar, shape = (7, 8) if cells < 84 else (10, 12)
     more = min(40, max(0, cells - 76)) if cells >= WIDE else 0
-    rest = cells - 4 - 5 - 8 - 3 - bar - 6 - 7 - 3 - 1 - more
+    rest = cells - 4 - 5 - 8 - 3 - bar - LEVEL_CELLS - READY_CELLS - 3 - 1 - more
     name = max(12, min(20 if more else 24, rest - shape))
     return _Queues(name, bar, max(0, min(shape, rest - name)), more)
 
@@ -42,9 +49,11 @@ def _columns(cells: int) -> _Queues:
 def queue_head(cells: int) -> Line:
     """The column words of the queues."""
     columns = _columns(cells)
-    level = fit("service level", columns.bar + 6)
-    more = f"{'':{max(0, columns.arrivals - 8)}}  needs, hours" if columns.more else ""
-    words = f"    {fit('queue', columns.name)}{'wait':>5}{'oldest':>8}   {level}{'ready':>7}   arrivals{more}"
+    level = fit("service level", columns.bar + LEVEL_CELLS)
+    more = f"{'':{max(0, columns.arrivals - ARRIVALS_CELLS)}}  needs, hours" if columns.more else ""
+    words = (
+        f"    {fit('queue', columns.name)}{'wait':>5}{'oldest':>8}   {level}{'ready':>{READY_CELLS}}   arrivals{more}"
+    )
     return line(Run(fit(words, cells), "mut"))
 
 
@@ -95,10 +104,12 @@ def queue_row(queue: QueueView, cells: int, at: Instant) -> Line:
     )
     room = max(0, cells - 4 - columns.name - 5 - 8 - 3 - 1)
     if not queue.is_open:
-        more = f"  {needs(queue.needs)}" if queue.needs else ""
+        words = cut(closed(queue), room, at.glyphs.dots)
+        wanted = needs(queue.needs) if columns.more else ""
+        gap = " " * max(2, columns.before_more - width(words))
         # What it needs is said whole or not at all; when it opens is what matters now.
-        words = closed(queue) + (more if width(closed(queue)) + width(more) <= room else "")
-        return line(*first, Run(cut(words, room, at.glyphs.dots), "mut"))
+        more = gap + wanted if wanted and width(words) + width(gap + wanted) <= room else ""
+        return line(*first, Run(words + more, "mut"))
     return line(*first, *_level(queue, columns, weight, at), *_more(queue, columns, at))
 
 
@@ -109,8 +120,11 @@ def _level(queue: QueueView, columns: _Queues, weight: int, at: Instant) -> tupl
     return (
         Run(at.glyphs.focus * full, role),
         Run(at.glyphs.rule * (columns.bar - full), "rule"),
-        Run(pad_left(f"{round(level * 100)} %" if level is not None else "?", 6), role if weight == 2 else "text"),
-        Run(pad_left(f"{queue.ready}", 7), "late" if queue.waiting and not queue.ready else "text"),
+        Run(
+            pad_left(f"{round(level * 100)} %" if level is not None else "?", LEVEL_CELLS),
+            role if weight == 2 else "text",
+        ),
+        Run(pad_left(f"{queue.ready}", READY_CELLS), "late" if queue.waiting and not queue.ready else "text"),
         Run("   "),
         Run(at.glyphs.sparkline(arrivals), "strong" if weight else "mut"),
     )
@@ -121,5 +135,5 @@ def _more(queue: QueueView, columns: _Queues, at: Instant) -> tuple[Run, ...]:
     parts = [part for part in (needs(queue.needs), clean_line(queue.hours, 60).removeprefix("open ")) if part]
     if not columns.more or not parts:
         return ()
-    gap = max(columns.arrivals, 8) - min(len(queue.arrivals), columns.arrivals) + 2
+    gap = max(columns.arrivals, ARRIVALS_CELLS) - min(len(queue.arrivals), columns.arrivals) + 2
     return (Run(" " * gap), Run(cut(", ".join(parts), max(0, columns.more - 4), at.glyphs.dots), "mut"))

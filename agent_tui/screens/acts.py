@@ -73,8 +73,17 @@ def accepted_by_key(screen: Workstation) -> Row | None:
     return target if is_target else screen.ringing.meant()
 
 
+def answerable(screen: Workstation, verb: str, row: Row | None) -> Row | None:
+    """The offer that a key answers; one that ended under the finger is said so, and no other takes its place."""
+    missed = screen.ringing.missed() if row is None else ""
+    if missed:
+        screen.say(f"{missed}: it is not offered to you any more.")
+        return None
+    return allowed(screen, verb, row)
+
+
 def _accept(screen: Workstation) -> None:
-    row = allowed(screen, "accept", accepted_by_key(screen))
+    row = answerable(screen, "accept", accepted_by_key(screen))
     if row is not None and post(screen, deeds.accept(new_id(screen), row)):
         screen.asked.add(row.conv)
         answered(screen, row)
@@ -94,7 +103,7 @@ def declined_by_key(screen: Workstation) -> Row | None:
 
 
 def _decline(screen: Workstation) -> None:
-    row = allowed(screen, "decline", declined_by_key(screen))
+    row = answerable(screen, "decline", declined_by_key(screen))
     if row is not None and post(screen, deeds.decline(new_id(screen), row)):
         answered(screen, row)
 

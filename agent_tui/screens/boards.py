@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent_tui.model import alerts, floor, frame, queue_lines
 from agent_tui.model.frame import Part
+from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import Line, Run, line
 from agent_tui.model.source import Mark, Plain, Slot
 from agent_tui.paint import Painted
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 class Board(Plain):
     """Lines with the bar on the chosen one."""
 
-    def __init__(self, lines: list[tuple[Hashable, Line]], bar: str, rev: int) -> None:
+    def __init__(self, lines: list[tuple[Hashable, Line]], glyphs: Glyphs, rev: int) -> None:
         super().__init__(lines, rev)
-        self._bar = bar
+        self._bar, self._below = glyphs.bar, glyphs.below
 
     def draw(self, slot: Slot, width: int, mark: Mark) -> Line:
         found = super().draw(slot, width, mark)
@@ -32,6 +33,9 @@ class Board(Plain):
             return found
         first = found.runs[0]
         return found._replace(runs=(Run(self._bar, mark), first._replace(text=first.text[1:]), *found.runs[1:]))
+
+    def more(self, count: int) -> Line | None:
+        return line(Run(f"    {self._below} {count:,} more", "mut"))
 
 
 class Boards:
@@ -55,7 +59,7 @@ class Boards:
         rule = frame.rule(cells, at.glyphs, is_focused=board.has_focus)
         self._screen.query_one(f"#{name}-head", Painted).show(frame.head(left, right, cells), rule)
         lines = [row for _, row in rows]
-        board.show(Board(rows, at.glyphs.bar, hash((tuple(lines), cells))))
+        board.show(Board(rows, at.glyphs, hash((tuple(lines), cells))))
 
     def floor(self) -> None:
         at, cells, known = self._screen.place.at(), self.cells, self._screen.known

@@ -45,6 +45,9 @@ class Choices(Plain):
         rest = (first._replace(text=first.text[1:]), *found.runs[1:])
         return line(Run(self._glyphs.bar, "acc"), *rest, ground="sel")
 
+    def more(self, count: int) -> Line | None:
+        return line(Run(f"   {self._glyphs.below} {count:,} more", "mut"), ground="bar")
+
 
 class Dialog(ModalScreen[T]):
     """A box of `columns` x `rows` cells at most."""

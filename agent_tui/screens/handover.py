@@ -6,16 +6,18 @@ comes back when the dialog is opened again for the same case.
 
 from __future__ import annotations
 
+from rich.segment import Segment
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import TextArea
 
 from agent_tui.model import packet_lines
-from agent_tui.model.cells import cut, fit, wrap
+from agent_tui.model.cells import cut, fit, width, wrap
 from agent_tui.model.clean import clean_line, clean_typed
 from agent_tui.model.packet_lines import FIELDS, LABEL_CELLS, LABELS, Kept
 from agent_tui.model.runs import BLANK, Line, Run, line
@@ -56,6 +58,17 @@ class Field(Writing):
         if self._place.glyphs.ascii:
             found.plain = packet_lines.signed(found.plain, self._place.glyphs)
         return found
+
+    def render_line(self, y: int) -> Strip:
+        """The last row says that there is more below; while it is written in, the caret shows where one is."""
+        found = super().render_line(y)
+        if self.has_focus or y != self.size.height - 1 or self.scroll_offset.y + y + 1 >= self.wrapped_document.height:
+            return found
+        palette, cells = palette_of(self.app.theme), self.size.width
+        dots = self._place.glyphs.dots
+        end = min(width(found.text.rstrip()), cells - width(dots))
+        more = Strip([Segment(dots, palette.style("mut", "", "bar"))])
+        return Strip.join([found.crop(0, end), more]).adjust_cell_length(cells, palette.style("text", "", "bar"))
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key in ("enter", "alt+enter"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent_tui.model import clock, frame, offer_lines
-from agent_tui.model.cells import wrap
+from agent_tui.model.cells import cut, wrap
 from agent_tui.model.clean import clean_line
+from agent_tui.model.glyphs import Glyphs
 from agent_tui.model.runs import Line, Run, line
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.commands import Note, Reply
@@ -14,6 +15,8 @@ from broker_bridge.contract.commands import Note, Reply
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
 
+MOST_OF_NOTICE = 3
+"""Rows."""
 PATIENCE_MS = 3_000
 """Connecting for so long is nothing that needs a banner."""
 
@@ -50,14 +53,15 @@ def offer(screen: Workstation) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     keys = tuple(key for key in found if key.words in ("accept", "decline", "why"))
     now_ms, glyphs, beside = place.now_ms(), place.glyphs, screen.offering.beside(row)
     if screen.plan.has_right:
-        cells = screen.plan.timeline if not screen.plan.is_stacked else screen.plan.profile
-        return offer_lines.card(row, keys, now_ms, cells, glyphs, beside), ()
+        return offer_lines.card(row, keys, now_ms, screen.plan.card, glyphs, beside), ()
     return (), offer_lines.strip(row, keys, now_ms, screen.plan.thread, glyphs, beside)
 
 
-def notice(words: str, cells: int) -> tuple[Line, ...]:
+def notice(words: str, cells: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """A sentence over the end of the body, as many rows as it needs, three at most."""
-    texts = wrap(clean_line(words, 400), cells - 4)[:3]
+    texts = list(wrap(clean_line(words, 400), cells - 4))
+    if len(texts) > MOST_OF_NOTICE:
+        texts[MOST_OF_NOTICE - 1 :] = [cut(" ".join(texts[MOST_OF_NOTICE - 1 :]), cells - 4, glyphs.dots)]
     return tuple(
         line(Run("   " if place else " ! ", "near", "b"), Run(text, "strong"), ground="sel")
         for place, text in enumerate(texts)

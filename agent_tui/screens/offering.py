@@ -46,7 +46,10 @@ class Offering:
         words = given.text if given is not None and row.offer_kind in ASKS else ""
         of = max(1, len(ringing.offers()))
         place, profile = self._screen.place, self._profiles.get(row.conv)
-        who, before = offer_lines.known(profile, row, place.now_ms(), place.tz) if profile is not None else ("", "")
+        who, before = "", ""
+        if profile is not None:
+            who, before = offer_lines.known(profile, row, place.now_ms(), place.tz)
+            page = page or offer_lines.page_of(profile, row)
         whole_ms = ringing.whole_ms(row)
         return Beside(of=of, whole_ms=whole_ms, problem=problem, page=page, words=words, who=who, before=before)
 
@@ -77,7 +80,7 @@ def decline_saying(screen: Workstation) -> None:
     from agent_tui.screens import acts
     from agent_tui.screens.saying import Saying
 
-    row = acts.allowed(screen, "decline", acts.declined_by_key(screen))
+    row = acts.answerable(screen, "decline", acts.declined_by_key(screen))
     if row is None:
         return
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from agent_tui.model import offer_lines
+from agent_tui.model.clean import clean_line
 from agent_tui.workplace import Workplace
 from broker_bridge.contract.views import Row
 
@@ -36,6 +37,10 @@ class Ringing:
         self.answered: set[str] = set()
         """Accepted or declined by a key; the bridge has not answered yet."""
         self._shown = self._before = ""
+        self._name = ""
+        """Of whom is shown."""
+        self._missed = ""
+        """Whose offer ended by itself while it was shown."""
         self._changed_ms = 0
 
     def note(self, conversations: Iterable[str]) -> None:
@@ -74,15 +79,25 @@ class Ringing:
         if conv != self._shown:
             # Its card went away under the finger: a press that was meant for it is not for the next one.
             self._before = self._shown if stays is not None else ""
+            has_ended = stays is None and self._shown not in self.put_away | self.answered
+            self._missed = self._name if has_ended else ""
             self._shown, self._changed_ms = conv, now_ms
+            self._name = clean_line(shown.name, 60) or shown.number if shown is not None else ""
         return shown
 
     def meant(self) -> Row | None:
-        """The one that a key means now: for a moment after the card changed the one that stood there."""
+        """The one that a key means now: for a moment after the card changed the one that stood there; None if that has ended."""
         shown = self.offer()
         if self._place.now_ms() - self._changed_ms >= REACTION_MS:
             return shown
+        if self._missed:
+            return None
         return next((row for row in self.offers() if row.conv == self._before), shown)
+
+    def missed(self) -> str:
+        """Who rang until just now: a key that comes now was meant for them. Empty: nobody."""
+        self.offer()
+        return self._missed if self._place.now_ms() - self._changed_ms < REACTION_MS else ""
 
     def whole_ms(self, row: Row) -> int:
         """How long this offer lasts altogether, as far as it was seen."""

@@ -165,18 +165,21 @@ class Sight:
         self._screen.query_one(OfferCard).show_offer(card)
         self._screen.thread.show_offer(strip)
         self.keys()
+        self.notice(self._screen.notice)
 
     def keys(self) -> None:
         """The last row: what can be pressed now."""
         self._screen.query_one("#keyline", Painted).show(keyline.key_line(self._screen))
 
     def notice(self, words: str) -> None:
-        """A sentence above the key line; empty takes it away."""
+        """A sentence above the key line; empty takes it away. It ends where the card of an offer begins."""
         painted = self._screen.query_one("#notice", Painted)
         painted.set_class(bool(words), "-said")
         if words:
-            shown = lines.notice(words, self._screen.size.width)
-            painted.styles.height = len(shown)
+            is_beside = self._screen.query_one(OfferCard).has_class("-offered")
+            cells = self._screen.app.size.width - (self._screen.plan.card + 1 if is_beside else 0)
+            shown = lines.notice(words, cells, self._screen.place.glyphs)
+            painted.styles.width, painted.styles.height = cells, len(shown)
             painted.show(*shown)
 
     def repaint(self) -> None:

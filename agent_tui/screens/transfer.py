@@ -37,6 +37,8 @@ from broker_bridge.contract.words import Packet
 
 WIDE = 100
 """Columns from which both sides are in sight."""
+TALL = 30
+"""Rows from which nothing is crowded."""
 FRESH_TICKS = 5
 """Seconds after which it is asked again who is there."""
 
@@ -65,7 +67,7 @@ class Transferring(Listed[Whom | None]):
     ]
     is_typed = True
     columns = 98
-    rows = 25
+    rows = 26
     CSS = """
     Transferring .part { height: 1; }
     Transferring Field, Transferring Field:focus { margin: 0; width: 1fr; }
@@ -115,7 +117,7 @@ class Transferring(Listed[Whom | None]):
     @property
     def _left(self) -> int:
         """Cells of the side where it is chosen whom to ask."""
-        return self.cells if self._is_narrow else self.cells * 54 // 100
+        return self.cells if self._is_narrow else -(-self.cells * 54 // 100)
 
     @property
     def handing(self) -> Handing:
@@ -130,10 +132,13 @@ class Transferring(Listed[Whom | None]):
 
     def lay_out(self) -> None:
         super().lay_out()
+        # A row between what is chosen and the keys, where rows are not short.
+        self.query_one("#dialog-body").styles.padding = (0, 0, int(self.app.size.height >= TALL), 0)
         self.query_one("#whom").styles.width = "1fr" if self._is_narrow else self._left
         self.handing.styles.width = "1fr"
         self.query_one("#between").display = not self._is_narrow
         self.query_one("#warned").display = self._is_narrow
+        self.query_one("#between", Hairline).join({}, self.place.glyphs.column)
         self._turn(self._is_on_right())
         under = line(Run("  "), Run(self.place.glyphs.rule * max(0, self._left - 4), "rule"), ground="bar")
         self.query_one("#under", Painted).show(under)

@@ -24,7 +24,7 @@ FRAME_ROWS = 5
 class Whying(Dialog[None]):
     """Read, copied, left: nothing here changes anything."""
 
-    columns = 92
+    columns = 94
     rows = 21
 
     def __init__(self, place: Workplace, row: Row) -> None:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from broker_bridge.contract.views import Item, ThreadPage
+from broker_bridge.contract.views import Case, Identifier, Item, Moment, Profile, ThreadPage
 from broker_bridge.contract.words import Packet
 from tests.tui import scenes
-from tests.tui.scenes import MINUTE, NOW_MS, SECOND
+from tests.tui.scenes import DAY, MINUTE, NOW_MS, SECOND
 
+KOVACS_PROFILE = Profile(
+    customer="u-kovacs",
+    rev=1,
+    name="Kovács Eszter",
+    identifiers=(Identifier(word="chat", address="visitor 75be"),),
+    was=(Case(conv="c-5519", number="55-19", text="new phone, new app", state="helped", at_ms=NOW_MS - 9 * DAY, word="mail"),),
+    moments=(Moment(at_ms=NOW_MS, word="web", text="/app/login", node="event", conv="c-kovacs"),),
+)  # fmt: skip
 ASKED = replace(
     scenes.KOVACS,
     offer_kind="consult",

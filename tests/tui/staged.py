@@ -96,6 +96,7 @@ async def workstation(app: OneWindow) -> None:
 async def offer(app: OneWindow) -> None:
     """While writing, something else is offered."""
     await workstation(app)
+    fake_of(app).profiles["c-kovacs"] = scenes_offers.KOVACS_PROFILE
     fake_of(app).feed(scenes.KOVACS)
     app.workstation.desk.focus("reply")
     await _settled(app)

@@ -55,7 +55,7 @@ def test_who_needs_help(one: Colleague, weight: int) -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (who(state="away", reason="lunch", until_ms=scenes.at("14:30")), "✗ lunch          1:00  ▯▯▯▯▯ back 14:30"),
+        (who(state="away", reason="lunch", until_ms=scenes.at("14:30")), "✗ lunch       1:00  ▯▯▯▯▯ back 14:30"),
         (who(state="busy"), "○ busy"),
         (who(state="transfer_only"), "○ transfers"),
         (who(state="silent"), "◌ silent"),
@@ -75,6 +75,22 @@ def test_a_colleagues_row(one: Colleague, words: str) -> None:
     assert words in row(one)
 
 
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (who(loads=LOADS, works_on="Pauline Roux", works_on_word="chat"), " Pauline Roux  chat "),
+        (who(loads=LOADS, works_on="Anna Berg", works_on_word="wa", due_ms=NOW - 42 * SECOND), " Anna Berg  wa  -0:42 "),
+        (who(loads=LOADS, works_on="Kim Larsson", works_on_word="chat", due_ms=NOW + 31 * SECOND), " Kim Larsson     0:31 "),
+        (who(loads=LOADS, works_on="Pauline de Roux-Lafayette", works_on_word="chat"), " Pauline de Roux-Laf… "),
+        (who(loads=LOADS, since_ms=NOW - 10 * HOUR, next_state="away"), "● then a… 10:00:00 "),
+    ],
+)  # fmt: skip
+def test_a_name_is_whole_where_there_are_cells_for_it_and_goes_before_the_channel_word(
+    one: Colleague, words: str
+) -> None:
+    assert words in row(one)
+
+
 def test_with_room_the_state_says_both_and_every_channel_has_its_column() -> None:
     found = row(who(next_state="away", loads=LOADS, load=60), 106)
     assert "ready then away" in found and "▮▮▯▯ ▮▮▮▯▯▯ ▯    ▮▮▮▯▯" in found
@@ -86,7 +102,15 @@ def test_with_room_the_state_says_both_and_every_channel_has_its_column() -> Non
 @pytest.mark.parametrize("cells", [70, 80, 94, 106, 120])
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 def test_every_row_of_the_floor_is_as_wide_as_the_board(cells: int, glyphs: Glyphs) -> None:
-    odd = who(name=HOSTILE, reason=HOSTILE, works_on=HOSTILE, works_on_word="chat", due_ms=NOW - 1, next_state=HOSTILE)
+    odd = who(
+        name=HOSTILE,
+        reason=HOSTILE,
+        since_ms=NOW - 1000 * HOUR,
+        works_on=HOSTILE,
+        works_on_word="chat",
+        due_ms=NOW - 1,
+        next_state=HOSTILE,
+    )
     people = (*scenes_floor.AGENTS, odd, who(state=HOSTILE, loads=(("fb", 9, 99),)))
     columns = floor.columns(people, cells)
     at = Moment(now_ms=NOW, glyphs=glyphs)
@@ -123,7 +147,10 @@ def test_what_a_queue_needs_stands_where_there_is_room() -> None:
     assert "swedish 3 + fees, until" in queue_lines.queue_row(one, 110, AT).text
     assert "swedish" not in queue_lines.queue_row(one, 70, AT).text
     shut = msgspec.structs.replace(one, is_open=False, hours="opens Mon 08:00")
-    assert "closed, opens Mon 08:00  swedish 3 + fees" in queue_lines.queue_row(shut, 106, AT).text
+    wide = queue_lines.queue_row(shut, 106, AT).text
+    assert "closed, opens Mon 08:00" in wide
+    assert wide.index("swedish 3 + fees") == queue_lines.queue_row(one, 106, AT).text.index("swedish 3 + fees")
+    assert wide.index("swedish 3 + fees") == queue_lines.queue_head(106).text.index("needs, hours")
     assert "closed, opens Mon 08:00" in queue_lines.queue_row(shut, 70, AT).text
 
 
@@ -140,6 +167,11 @@ def test_a_closed_queue_is_not_the_one_that_waits_longest() -> None:
         queues=(queue(name="shut", is_open=False, oldest_ms=NOW - 9 * HOUR), queue(name="open", oldest_ms=NOW - MINUTE))
     )
     assert "1:00  open" in floor_figures.figures(known, 120, AT)[1].text
+
+
+def test_the_arrivals_of_all_queues_are_shown_though_one_has_none() -> None:
+    known = DirectoryView(queues=(queue(arrivals=(0, 0, 5)), queue(arrivals=()), queue(arrivals=(5,))))
+    assert f"0  {UNICODE.sparkline((0, 0, 10))}" in floor_figures.figures(known, 120, AT)[1].text
 
 
 TOLD = (

@@ -14,7 +14,7 @@ from agent_tui.model.glyphs import ASCII, UNICODE
 from agent_tui.model.offer_lines import Beside, card, ended, known, strip
 from agent_tui.screens.saying import Saying
 from broker_bridge.contract import commands as c
-from broker_bridge.contract.views import Case, Identifier, Item, Profile, Row, ThreadPage
+from broker_bridge.contract.views import Case, Identifier, Item, Moment, Profile, Row, ThreadPage
 from broker_bridge.contract.words import Packet
 from tests.tui import scenes
 from tests.tui.test_window import Desk, desk
@@ -130,9 +130,16 @@ async def test_who_it_is_is_asked_for_once_an_offer(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await it.open("c-anna")
         it.screen.ringing.put_away.add("c-piet")
-        it.fake.profiles["c-kovacs"] = Profile(customer="k", rev=1, name="K", identifiers=WAYS)
+        pages = (
+            Moment(at_ms=NOW, word="web", text="/app/login", node="event", conv="c-kovacs"),
+            Moment(at_ms=NOW - 1, word="web", text="/app", node="event", conv="c-kovacs"),
+        )
+        other = Moment(at_ms=NOW, word="web", text="/elsewhere", node="event", conv="c-other")
+        moments = (Moment(at_ms=NOW, word="chat", text="this case", node="this", conv="c-kovacs"), other, *pages)
+        it.fake.profiles["c-kovacs"] = Profile(customer="k", rev=1, name="K", identifiers=WAYS, moments=moments)
         it.fake.feed(scenes.KOVACS)
         await until(lambda: "new here, visitor 75be" in it.text())
+        assert "on page /app/login" in it.text()
         it.app.tick()
         await it.pilot.pause()
         assert sum(isinstance(one, c.ProfileOf) and one.conversation == "c-kovacs" for one in it.fake.asked) == 1
@@ -250,6 +257,37 @@ async def test_a_key_pressed_just_when_the_card_changed_means_the_one_before(
         assert (await it.posted(c.Accept)).conversation == conv
 
 
+ENDING = row(offer_until_ms=NOW + 5_000)
+NEXT = row(conv="c-last", name="Last One", offer_until_ms=NOW + 90_000)
+
+
+@pytest.mark.parametrize("others", [(), (NEXT,)])
+@pytest.mark.parametrize("key", ["a", "d", "D", "f2", "f3"])
+async def test_a_key_pressed_just_when_the_offer_ran_out_answers_no_other_one(
+    tmp_path: Path, key: str, others: tuple[Row, ...]
+) -> None:
+    async with desk(tmp_path) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.fake.feed(ENDING, *others)
+        await until(lambda: it.screen.offer is not None and it.screen.offer.conv == "c-kovacs")
+        if key.startswith("f"):
+            await it.press("r")
+            await it.write("half a sentence")
+        it.app.place.now_ms = lambda: NOW + 5_100
+        await it.press(key)
+        await until(lambda: "Kovács Eszter: it is not offered to you any more." in it.text())
+        assert not [act for act in it.fake.posted if isinstance(act, c.Accept | c.Decline)]
+        assert it.app.screen is it.screen
+        if not others:
+            return
+        it.app.place.now_ms = lambda: NOW + 6_000
+        await it.press("f2" if key.startswith("f") else "a")
+        assert (await it.posted(c.Accept)).conversation == "c-last"
+        if key.startswith("f"):
+            assert it.draft == "half a sentence"
+
+
 async def test_an_offer_made_anew_rings_anew(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await it.open("c-anna")
@@ -329,3 +367,32 @@ async def test_accepting_a_consult_posts_the_acceptance(tmp_path: Path) -> None:
         await it.press("a")
         act = await it.posted(c.Accept)
         assert (act.conversation, act.epoch) == ("c-kovacs", ASKED.epoch)
+
+
+LONG = "Kovács Eszter: it was closed meanwhile, and what you typed is kept as the draft of a note there. " * 3
+
+
+@pytest.mark.parametrize("size", [(120, 40), (180, 50)])
+async def test_a_notice_covers_nothing_of_the_card(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(tmp_path, size=size) as it:
+        await it.open("c-anna")
+        it.screen.ringing.put_away.add("c-piet")
+        it.screen.say(LONG)
+        it.fake.feed(scenes.KOVACS)
+        await until(lambda: "no answer: back to the queue" in it.text() and "it was closed meanwhile" in it.text())
+        it.screen.say(LONG[:60])
+        await until(lambda: it.text().splitlines()[-2].startswith(" ! Kovács"))
+        assert "no answer: back to the queue" in it.text()
+        await it.press("d")
+        await until(lambda: "no answer" not in it.text())
+        assert it.screen.query_one("#notice").region.width == size[0]
+
+
+async def test_a_notice_is_wrapped_anew_when_the_terminal_changes_its_size(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.screen.ringing.put_away.add("c-piet")
+        it.screen.sight.offer()
+        it.screen.say(LONG[:100])
+        await until(lambda: "as the draft of a note there" in it.text())
+        await it.pilot.resize_terminal(80, 24)
+        await until(lambda: "as the draft of a" in " ".join(it.text().split()) and " note there." in it.text())

@@ -207,6 +207,38 @@ async def test_who_becomes_full_while_it_is_open_says_so_and_the_cursor_stays(tm
         assert (await it.posted(c.Transfer)).to_agent == "jonas"
 
 
+LONG = "She was charged twice on the second of November and once more on the third, " * 12
+
+
+async def test_a_packet_that_does_not_fit_says_that_there_is_more_and_not_where_it_is_written(tmp_path: Path) -> None:
+    async with asked(tmp_path, typed="pri") as it:
+        it.app.screen.query_one("#find").focus()
+        for name in ("problem", "tried"):
+            handing(it).field(name).load(LONG)
+        await until(lambda: it.text().count("…") >= 2 and it.text().count("She was charged") == 2)
+        problem = handing(it).field("problem")
+        assert problem.render_line(problem.size.height - 1).text.rstrip().endswith("…")
+        assert "…" not in problem.render_line(0).text
+        problem.load("short")
+        await until(lambda: "short" in it.text())
+        assert "…" not in problem.render_line(0).text
+        problem.load(LONG)
+        problem.focus()
+        await until(lambda: problem.has_focus and problem.scroll_offset.y > 0)
+        assert "…" not in problem.render_line(problem.size.height - 1).text
+
+
+@pytest.mark.parametrize("size", [(120, 40), (180, 50), (100, 30)])
+@pytest.mark.parametrize("theme", ["night", "contrast"])
+async def test_the_keys_of_the_transfer_stand_alone(tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+    async with asked(tmp_path, typed="fee", size=size, theme=theme) as it:
+        handing(it).field("problem").load(LONG)
+        await it.pilot.pause()
+        box = it.app.screen.query_one("#box").content_region
+        above = it.text().splitlines()[box.bottom - 2][box.x : box.right]
+        assert "ask Priya" in it.text().splitlines()[box.bottom - 1] and not above.strip()
+
+
 async def test_two_pages_at_80_columns(tmp_path: Path) -> None:
     async with asked(tmp_path, typed="pri", size=(80, 24)) as it:
         assert "agents" in it.text() and "Goes along" not in it.text()
