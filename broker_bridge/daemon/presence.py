@@ -222,6 +222,9 @@ class Presences:
             await self._is_owing.wait()
             self._is_owing.clear()
             for agent in list(self._owed):
+                if agent not in self._owed:
+                    # Their word ended while another one's was put.
+                    continue
                 del self._owed[agent]
                 known = self._presence.get(agent, OFF)
                 if known.chose_ms > self._newest.get(agent, NO_WORD).chose_ms:
@@ -301,7 +304,8 @@ class Presences:
             return
         before = self._newest.get(agent, NO_WORD)
         fresh = _read(agent, value)
-        if not self._said(agent, revision, fresh) or fresh is OFF:
+        is_news = self._said(agent, revision, fresh) or agent not in self._presence
+        if not is_news or fresh is OFF:
             return
         known = self._presence.get(agent, OFF)
         heard_ms = known.heard_ms
