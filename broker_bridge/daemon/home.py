@@ -221,17 +221,18 @@ class Home:
             feed.threads.pop(conversation, None)
             _drop(self._watched_by, conversation, agent)
 
-    def paged(self, agent: AgentId, conversations: Iterable[ConversationId], upto: int) -> None:
-        """Rows that were given by page, as of `upto`, are kept up to date from there on."""
+    def paged(self, agent: AgentId, conversations: Iterable[ConversationId], upto: int) -> bool:
+        """Rows that were given by page, as of `upto`, are kept up to date from there on; False: the agent is not at home here."""
         feed = self.feeds.get(agent)
         if feed is None:
-            return
+            return False
         for conversation in conversations:
             feed.paged.add(conversation)
             self._known_by[conversation].add(agent)
             if self._reading.state(conversation).seq > upto:
                 feed.dirty.add(conversation)
                 self._wake.set()
+        return True
 
     async def run(self) -> None:
         """Flush and beat until cancelled."""
