@@ -30,6 +30,8 @@ from broker_bridge.core.state import (
     WrapUp,
 )
 
+MOST_WIDENED = 100
+"""Levels: no skill has as many, and no state has room for every number that an entry could hold."""
 FIRST_WAIT = ("first", "next")
 
 
@@ -103,7 +105,7 @@ def _warned(fact: f.Warned, state: Conversation, entry: Entry, seq: int) -> None
 
 def _overflowed(fact: f.Overflowed, state: Conversation, entry: Entry, seq: int) -> None:
     state.steps = fact.step
-    state.widened += fact.widen
+    state.widened = min(MOST_WIDENED, state.widened + fact.widen)
 
 
 def _task_added(fact: f.TaskAdded, state: Conversation, entry: Entry, seq: int) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import facts as f
+from broker_bridge.core.presence import Presence
 from broker_bridge.daemon import accounts, registry, streams
 from broker_bridge.daemon.audit import Audit
 from broker_bridge.daemon.bus import Bus, Outgoing
@@ -16,7 +17,7 @@ from broker_bridge.daemon.clerk import Dead
 from broker_bridge.daemon.config import Config
 from broker_bridge.daemon.ledger import Ledger
 from broker_bridge.daemon.office import Added, AgentLine, DeadItem, DeadLine, Declined, LedgerLine, NewAgent
-from broker_bridge.daemon.presence import SILENT_MS, Presence
+from broker_bridge.daemon.presence import SILENT_MS
 from broker_bridge.daemon.quarantine import REPLAYED
 from broker_bridge.daemon.run import bridge_seed
 from broker_bridge.daemon.seal import Sealer

@@ -240,7 +240,7 @@ class Desk:
     async def _paged(self, page: v.RowPage, actor: Actor) -> None:
         """Whichever bridge is the agent's home keeps these rows up to date from here on."""
         given = Paged(who=actor.agent, conversations=tuple(row.conv for row in page.rows))
-        if given.conversations:
+        if given.conversations and not self._home.paged(given.who, given.conversations, page.upto):
             await self._tell(subjects.signal("page", str(page.upto)), codec.encode(given))
 
     async def profile(self, request: c.ProfileOf, actor: Actor) -> Answer:

@@ -26,8 +26,8 @@ from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, CONV, LOAD, States
 
 OFF_SHIFT = "off shift"
-CLOCK_WENT_BACK_MS = 60_000
-"""An offer made so far ahead of now was made by a clock that was put back since."""
+FAR_OFF_MS = 60_000
+"""An offer made so far ahead of now was made by a clock that was put back since, or by another bridge's."""
 
 
 class Floor:
@@ -53,6 +53,8 @@ class Floor:
         """When somebody's shift begins or ends next."""
         self._policy = rulebook.policy
         """By which everything stands here."""
+        self._is_live = False
+        """What comes now was written just now."""
         self.leaving: set[AgentId] = set()
         """Who has chosen a next status."""
         rulebook.on_change.append(self._again)
@@ -75,6 +77,7 @@ class Floor:
             self._given[name] = states.cell(LOAD, name).state.seq
         for agent in self._staff.active:
             self._seat(agent)
+        self._is_live = True
 
     def noticed(self, news: list[News]) -> None:
         """The follower's listener."""
@@ -186,8 +189,10 @@ class Floor:
             # Whatever else happened to it, the offer goes on.
             return
         until_ms = offer.until_ms if offer is not None else None
-        if offer is not None and offer.at_ms > now_ms + CLOCK_WENT_BACK_MS:
-            # By the clock of another bridge, which is that far ahead: it rings as long as it was meant to.
+        ahead_ms = offer.at_ms - now_ms if offer is not None else 0
+        # Of those that stood before this bridge began nobody can say whether they are old or of a clock that is behind.
+        if offer is not None and (ahead_ms > FAR_OFF_MS or (self._is_live and ahead_ms < -FAR_OFF_MS)):
+            # By the clock of another bridge, which is that far off: it rings as long as it was meant to.
             until_ms = now_ms + offer.until_ms - offer.at_ms
         self.rings.set(one.id, until_ms)
 
@@ -305,7 +310,7 @@ class Floor:
     def mend(self, now_ms: int) -> None:
         """Offers that a clock made which was put back since are over: their end would be hours ahead."""
         for one in self._known.values():
-            if one.offer is not None and one.offer.at_ms > now_ms + CLOCK_WENT_BACK_MS:
+            if one.offer is not None and one.offer.at_ms > now_ms + FAR_OFF_MS:
                 self.rings.set(one.id, now_ms)
 
 
@@ -313,4 +318,4 @@ def is_over(state: Conversation, now_ms: int) -> bool:
     """Whether the offer has rung long enough."""
     if state.offer is None:
         return False
-    return state.offer.until_ms <= now_ms or state.offer.at_ms > now_ms + CLOCK_WENT_BACK_MS
+    return state.offer.until_ms <= now_ms or state.offer.at_ms > now_ms + FAR_OFF_MS

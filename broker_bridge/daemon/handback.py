@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
 from broker_bridge.core import leaving, targets
+from broker_bridge.core.presence import Presence
 from broker_bridge.core.seating import label
 from broker_bridge.core.standing import Standing
 from broker_bridge.core.state import CLOSED, OWNED, Conversation
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.pen import Make
-from broker_bridge.daemon.presence import Presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.shifts import Shifts

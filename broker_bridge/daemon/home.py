@@ -55,6 +55,8 @@ class Feed:
     n: int = 0
     known: set[ConversationId] = field(default_factory=set)
     """Rows that the terminal has."""
+    queue: set[ConversationId] = field(default_factory=set)
+    """Those of them that wait in a queue and concern the agent no more than others."""
     paged: set[ConversationId] = field(default_factory=set)
     """Rows that it asked for by page: kept up to date although they are not its own."""
     dirty: set[ConversationId] = field(default_factory=set)
@@ -219,17 +221,18 @@ class Home:
             feed.threads.pop(conversation, None)
             _drop(self._watched_by, conversation, agent)
 
-    def paged(self, agent: AgentId, conversations: Iterable[ConversationId], upto: int) -> None:
-        """Rows that were given by page, as of `upto`, are kept up to date from there on."""
+    def paged(self, agent: AgentId, conversations: Iterable[ConversationId], upto: int) -> bool:
+        """Rows that were given by page, as of `upto`, are kept up to date from there on; False: the agent is not at home here."""
         feed = self.feeds.get(agent)
         if feed is None:
-            return
+            return False
         for conversation in conversations:
             feed.paged.add(conversation)
             self._known_by[conversation].add(agent)
             if self._reading.state(conversation).seq > upto:
                 feed.dirty.add(conversation)
                 self._wake.set()
+        return True
 
     async def run(self) -> None:
         """Flush and beat until cancelled."""
@@ -241,6 +244,7 @@ class Home:
         for conversation in feed.known - feed.paged:
             _drop(self._known_by, conversation, feed.agent)
         feed.known.clear()
+        feed.queue.clear()
         self.announce(feed)
 
     def announce(self, feed: Feed) -> None:
@@ -298,6 +302,7 @@ class Home:
         mine, _ = self._reading.view_ids("mine", actor, 0, 5_000)
         queue, _ = self._reading.view_ids("queue", actor, 0, MOST_ROWS)
         feed.has_more = len(queue) == MOST_ROWS
+        feed.queue = set(queue) - set(mine)
         wanted = list(dict.fromkeys((*mine, *queue)))
         rows = []
         for conversation in wanted:
@@ -332,7 +337,7 @@ class Home:
                 rows.append(self._reading.row(conversation, actor))
                 self._remember(feed, conversation, state, actor)
             await self._send_rows(feed, actor, rows, gone=tuple(gone))
-            if feed.has_more and len(feed.known) < MOST_ROWS // 2:
+            if feed.has_more and len(feed.queue) < MOST_ROWS // 2:
                 self._begin_anew(feed)
         if feed.dirty_threads:
             watched, feed.dirty_threads = feed.dirty_threads, set()
@@ -353,10 +358,14 @@ class Home:
         """It waits behind all that the terminal has of the queue: of a flood every feed would know everything."""
         is_known = conversation in feed.known or conversation in feed.paged
         is_foreign = state.status == conv.QUEUED and actor.agent not in rules.concerned(state)
-        return is_foreign and not is_known and len(feed.known) >= 2 * MOST_ROWS
+        return is_foreign and not is_known and len(feed.queue) >= 2 * MOST_ROWS
 
     def _remember(self, feed: Feed, conversation: ConversationId, state: Conversation, actor: Actor) -> None:
         is_own = actor.agent in rules.concerned(state)
+        if is_own or state.status != conv.QUEUED:
+            feed.queue.discard(conversation)
+        else:
+            feed.queue.add(conversation)
         if is_own or state.status == conv.QUEUED:
             feed.known.add(conversation)
             self._known_by[conversation].add(feed.agent)
@@ -366,6 +375,7 @@ class Home:
                 _drop(self._known_by, conversation, feed.agent)
 
     def _forget(self, feed: Feed, conversation: ConversationId) -> None:
+        feed.queue.discard(conversation)
         feed.known.discard(conversation)
         feed.paged.discard(conversation)
         _drop(self._known_by, conversation, feed.agent)

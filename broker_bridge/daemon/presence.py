@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from broker_bridge.contract.ids import AgentId
+from broker_bridge.core.presence import OFF, Presence, is_newer, read
 from broker_bridge.daemon.wire import BusError, LostRace
 
 log = logging.getLogger(__name__)
@@ -26,27 +27,6 @@ MOST_TRIES = 4
 PUT_AGAIN_S = 1.0
 
 
-class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One agent's state, as kept in the bucket `presence`."""
-
-    state: str = "off"
-    """`ready`, `busy`, `away`, `transfer_only` or `off`."""
-    reason: str = ""
-    since_ms: int = 0
-    until_ms: int | None = None
-    """Back at."""
-    next_state: str = ""
-    """Taken once the work in hand is done; nothing new is offered until then."""
-    next_reason: str = ""
-    next_until_ms: int | None = None
-    heard_ms: int = 0
-    """When the terminal was heard of last."""
-    chose_ms: int = 0
-    """When the state or the next one was chosen: later than every choice known then, whatever the clock says. 0 = by an older bridge."""
-
-
-_presences = msgspec.json.Decoder(Presence)
-OFF = Presence()
 Make = Callable[[Presence], Presence | None]
 """What is known -> what is chosen on it; None: there is nothing to choose any more."""
 
@@ -61,11 +41,6 @@ class _Word(NamedTuple):
 
 
 NO_WORD = _Word()
-
-
-def read(value: bytes) -> Presence:
-    """As the bucket has it. Raises msgspec.DecodeError."""
-    return _presences.decode(value)
 
 
 class Bucket(Protocol):
@@ -199,7 +174,7 @@ class Presences:
 
             def again(there: Presence) -> Presence | None:
                 nonlocal base, fresh
-                if _is_newer(there, base):
+                if is_newer(there, base):
                     base = there
                 known = self._presence.get(agent, OFF)
                 base = msgspec.structs.replace(base, heard_ms=known.heard_ms)
@@ -222,7 +197,10 @@ class Presences:
             await self._is_owing.wait()
             self._is_owing.clear()
             for agent in list(self._owed):
-                self._owed.pop(agent, None)
+                if agent not in self._owed:
+                    # Their word ended while another one's was put.
+                    continue
+                del self._owed[agent]
                 known = self._presence.get(agent, OFF)
                 is_missing = known.chose_ms > self._newest.get(agent, NO_WORD).chose_ms
                 if is_missing and not await self._try(agent, known):
@@ -307,7 +285,8 @@ class Presences:
             return
         before = self._newest.get(agent, NO_WORD)
         fresh = _read(agent, value)
-        if not self._said(agent, revision, fresh) or fresh is OFF:
+        is_news = self._said(agent, revision, fresh) or agent not in self._presence
+        if not is_news or fresh is OFF:
             return
         known = self._presence.get(agent, OFF)
         heard_ms = known.heard_ms
@@ -315,7 +294,7 @@ class Presences:
         if fresh.heard_ms not in (before.heard_ms, heard_ms):
             heard_ms = fresh.heard_ms
             self._came[agent] = (heard_ms, self._now_ms())
-        chosen = fresh if _is_newer(fresh, known) else known
+        chosen = fresh if is_newer(fresh, known) else known
         if chosen is known and fresh.chose_ms < known.chose_ms:
             # Somebody heard the terminal who did not know of the choice yet, and the bucket has theirs now: ours is put again.
             self._owe(agent)
@@ -341,18 +320,3 @@ def _read(agent: AgentId, value: bytes) -> Presence:
     except msgspec.DecodeError:
         log.error("a presence could not be read", extra={"agent": agent})
         return OFF
-
-
-def _is_newer(fresh: Presence, known: Presence) -> bool:
-    """Whether the choice of `fresh` is not older: when a terminal was heard says nothing of what its agent chose."""
-    if not _is_chosen(known) or not _is_chosen(fresh):
-        return not _is_chosen(known)
-    if not fresh.chose_ms or not known.chose_ms:
-        return fresh.heard_ms >= known.heard_ms
-    # Two choices at once: the bucket's order is everybody's.
-    return fresh.chose_ms >= known.chose_ms
-
-
-def _is_chosen(presence: Presence) -> bool:
-    """Whether anybody chose it: not where a terminal was only heard of, by a bridge that knew of no choice."""
-    return presence.chose_ms > 0 or presence.since_ms > 0

@@ -18,12 +18,12 @@ from broker_bridge.contract.policy import DeskRules, Disposition, QueueRules
 from broker_bridge.contract.words import Words
 from broker_bridge.core import thread
 from broker_bridge.core.inbound import Source
+from broker_bridge.core.presence import Presence
 from broker_bridge.core.state import Conversation
 from broker_bridge.daemon.dispatch import Route
 from broker_bridge.daemon.kv import Kv
 from broker_bridge.daemon.outside import Lines, Outside, Terms
 from broker_bridge.daemon.parts import Parts
-from broker_bridge.daemon.presence import Presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.states import CONV

@@ -17,7 +17,6 @@ from broker_bridge.contract import views as v
 from broker_bridge.contract.policy import Hours, QueueRules, Span, Target
 from broker_bridge.contract.words import Words
 from broker_bridge.core.state import OWNED, QUEUED
-from broker_bridge.daemon import attention
 from tests.daemon.small_house import NOW_MS, Small
 
 ROOT = Path(__file__).parent.parent
@@ -151,7 +150,7 @@ def heard(small: Small) -> None:
     """What a bridge told the others by signals is heard by itself too."""
     for subject, body in small.told:
         if subject.startswith("cc.sig."):
-            small.attention.told(attention.words.decode(body))
+            small.parts.signals.heard(subject, body)
     small.told.clear()
 
 

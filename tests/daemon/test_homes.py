@@ -107,5 +107,14 @@ async def test_of_a_flood_a_feed_carries_a_part_and_the_rest_when_there_is_room(
     again = {row.conv for row in await told(home)}
     assert len(again) == 4
     assert not again & {row.conv for row in first[:7]}
-    # What is told already goes on being told.
-    assert first[7].conv in again or first[7].conv in home.home.feeds["ann"].known
+
+
+async def test_who_has_much_of_their_own_still_sees_what_waits(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, _ = pair
+    monkeypatch.setattr(homes, "MOST_ROWS", 2)
+    for number in range(5):
+        home.case(f"hers{number}")
+        home.log.put("conv", f"hers{number}", f.Accepted(agent="ann", epoch=1))
+    assert len(await told(home)) == 5
+    home.case("waits")
+    assert [row.conv for row in await told(home)] == ["waits"]

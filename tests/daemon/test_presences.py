@@ -333,6 +333,54 @@ async def test_whose_word_ran_out_while_nobody_could_renew_it_stays_as_they_chos
     assert second.of("maya").reason == "lunch"
 
 
+class Slow(Shared):
+    """Takes a write when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def update(self, key: str, value: bytes, revision: int) -> int:
+        if not self.is_broken:
+            await self.gate.wait()
+        return await super().update(key, value, revision)
+
+
+async def test_whose_word_ends_while_choices_are_put_again_is_passed_over() -> None:
+    """It ended the whole bridge."""
+    bucket, clock = Slow(), [1_000_000]
+    staff = a_bridge(bucket, clock)
+    bucket.is_broken = True
+    for agent in ("maya", "ole"):
+        await staff.chose(agent, "away")
+    bucket.is_broken = False
+    clock[0] += SILENT_MS + 1
+    working = asyncio.create_task(staff.run())
+    await until(lambda: "maya" not in staff._owed)
+    staff.told("ole", None)
+    bucket.gate.set()
+    await until(lambda: bool(bucket.values))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not working.done()
+    working.cancel()
+
+
+async def test_a_choice_that_was_written_while_the_word_before_it_ended_is_known() -> None:
+    bucket, clock = Shared(), [1_000_000]
+    staff = a_bridge(bucket, clock)
+    await staff.chose("maya", "ready")
+    clock[0] += SILENT_MS + 1
+    forcing = asyncio.create_task(staff.chose("maya", "away", "training", is_heard=False))
+    await asyncio.sleep(0)
+    staff.told("maya", None)
+    await forcing
+    staff.told("maya", bucket.values[-1], len(bucket.values))
+    assert not await staff.came("maya")
+    await staff.heard("maya")
+    assert staff.of("maya").reason == "training"
+
+
 async def test_the_end_of_an_older_word_takes_nothing_from_a_newer_one() -> None:
     bucket, clock = Shared(), [1_000_000]
     staff = a_bridge(bucket, clock)

@@ -317,9 +317,6 @@ async def test_what_nobody_has_on_screen_takes_no_memory() -> None:
     await small.home.flush(small.home.feeds["ann"])
     small.home.watch("ann", "case1", 0, True)
     await ask(small, "ann", c.Rows(view="all"))
-    for subject, body in small.told:
-        if subject.startswith("cc.sig."):
-            small.parts.signals.heard(subject, body)
     assert small.home.feeds["ann"].paged == {"case1", "case2"}
     small.home.close("ann")
     assert not small.home._known_by

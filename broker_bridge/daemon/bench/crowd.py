@@ -21,6 +21,7 @@ from broker_bridge.contract.ids import ConversationId
 from broker_bridge.contract.policy import DeskRules, QueueRules, Skill
 from broker_bridge.core import conversation
 from broker_bridge.core.colleague import Enrollment
+from broker_bridge.core.presence import Presence
 from broker_bridge.core.routing.evenly import choose
 from broker_bridge.core.state import QUEUED, Conversation
 from broker_bridge.daemon.bench.figures import percentile, resident_bytes, rounded
@@ -29,7 +30,7 @@ from broker_bridge.daemon.choice import Chooser
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.pen import Make, Pen, Places
-from broker_bridge.daemon.presence import Presence, Presences
+from broker_bridge.daemon.presence import Presences
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.seal import Sealer

@@ -14,8 +14,8 @@ from broker_bridge.contract.policy import Skill
 from broker_bridge.core import hours
 from broker_bridge.core.asking import ASK_AGAIN_MS, PASSER_AGAIN_MS
 from broker_bridge.core.definitions import Policy
+from broker_bridge.core.presence import OFF
 from broker_bridge.core.state import OWNED, QUEUED, Conversation
-from broker_bridge.daemon.presence import OFF
 from broker_bridge.daemon.simulation.evidence import Evidence, Moment
 
 RENEWED_S = 20.0

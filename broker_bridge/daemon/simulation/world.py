@@ -18,7 +18,7 @@ from typing import Any
 from broker_bridge.contract import codec, subjects
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
-from broker_bridge.daemon import presence
+from broker_bridge.core import presence
 from broker_bridge.daemon.readmodel import ReadModel
 from broker_bridge.daemon.simulation import checkers, customers, houserules
 from broker_bridge.daemon.simulation.books import Books
