@@ -444,6 +444,8 @@ class Unmerged(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="unmerge
     """Those that had been merged into this one before: what was said in them comes back with it."""
     tasks: tuple[tuple[TaskId, int], ...] = ()
     """(task, when it was made in ms) of those that come back as they are."""
+    is_answered: bool = False
+    """Nobody waits in this case any more: whoever did has gone with the other one, or was answered there."""
 
 
 class SplitOff(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="split_off"):

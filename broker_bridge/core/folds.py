@@ -169,8 +169,23 @@ def _merged(fact: f.Merged, state: Conversation, entry: Entry, seq: int) -> None
     state.offer = state.consult = state.snooze = state.wrap = None
 
 
+def _waited_itself(state: Conversation) -> bool:
+    """Whether somebody waits who did not come with another case."""
+    if state.waiting_since_ms is None:
+        return False
+    came = [one for one in state.merged.values() if one.is_waiting]
+    return not came or any(one.was_waiting or state.last_in_seq > one.seq for one in came)
+
+
 def _merged_from(fact: f.MergedFrom, state: Conversation, entry: Entry, seq: int) -> None:
-    state.merged[fact.conversation] = MergedCase(number=fact.number, handles=fact.handles, at_ms=entry.at_ms)
+    state.merged[fact.conversation] = MergedCase(
+        number=fact.number,
+        handles=fact.handles,
+        at_ms=entry.at_ms,
+        seq=seq,
+        is_waiting=fact.waiting_since_ms is not None,
+        was_waiting=_waited_itself(state),
+    )
     if state.suggestion == fact.conversation:
         state.suggestion = ""
     state.apart = tuple(one for one in state.apart if one != fact.conversation)
@@ -213,16 +228,22 @@ def _unmerged(fact: f.Unmerged, state: Conversation, entry: Entry, seq: int) -> 
         state.merged_into = state.before_merge = ""
     else:
         state.merged.pop(fact.conversation, None)
+    if fact.is_answered:
+        _nobody_waits(state)
+
+
+def _nobody_waits(state: Conversation) -> None:
+    state.waiting_since_ms = None
+    state.unread = 0
+    for what in FIRST_WAIT:
+        state.promises.pop(what, None)
 
 
 def _split_off(fact: f.SplitOff, state: Conversation, entry: Entry, seq: int) -> None:
     state.last_ms = entry.at_ms
     if state.last_in_seq >= fact.from_seq and not fact.is_waiting:
         # Whoever waits, waits there.
-        state.waiting_since_ms = None
-        state.unread = 0
-        for what in FIRST_WAIT:
-            state.promises.pop(what, None)
+        _nobody_waits(state)
 
 
 def _split_from(fact: f.SplitFrom, state: Conversation, entry: Entry, seq: int) -> None:

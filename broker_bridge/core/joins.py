@@ -176,7 +176,12 @@ def _task_back(source: Conversation, target: Conversation, name: str, agent: Age
 
 
 def unmerge(
-    source: Conversation, target: Conversation, handles: Mapping[HandleId, Handle], actor: Actor, house: House
+    source: Conversation,
+    target: Conversation,
+    handles: Mapping[HandleId, Handle],
+    actor: Actor,
+    house: House,
+    now_ms: int = 0,
 ) -> Joined | Refusal:
     """`source` is a case of its own again. `handles`: those that came with it, as they stand."""
     known = target.merged.get(source.id)
@@ -194,6 +199,7 @@ def unmerge(
             is_source=True,
             cases=tuple(source.merged),
             tasks=tuple((name, task.at_ms) for name, task in source.tasks.items() if name in target.tasks),
+            is_answered=known.is_waiting and target.waiting_since_ms is None,
         ),
     )
     if source.before_merge != CLOSED:
@@ -202,11 +208,22 @@ def unmerge(
     dropped = tuple(
         f.TaskDone(task=name, agent=actor.agent, is_dropped=True) for name in source.tasks if name in target.tasks
     )
+    goes = _goes_with(source.id, target)
+    parted = f.Unmerged(conversation=source.id, agent=actor.agent, is_answered=goes)
+    stands_still = targets.on_reply(target, house.policy, now_ms) if goes else ()
     return Joined(
         source=undone,
-        target=(f.Unmerged(conversation=source.id, agent=actor.agent), *dropped),
+        target=(parted, *stands_still, *dropped),
         handles=tuple((name, source.id) for name in back),
     )
+
+
+def _goes_with(name: ConversationId, target: Conversation) -> bool:
+    """Whether only whoever came with this case waits in `target`."""
+    known = target.merged[name]
+    is_alone = not any(one.is_waiting for other, one in target.merged.items() if other != name)
+    is_since = target.last_in_seq > known.seq
+    return bool(known.seq and known.is_waiting and not known.was_waiting and is_alone and not is_since)
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,6 +98,12 @@ class MergedCase(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     handles: tuple[HandleId, ...]
     """Whose messages went there, and come here now."""
     at_ms: int
+    seq: int = 0
+    """0 = it was folded before the following was kept."""
+    is_waiting: bool = False
+    """Its customer waited."""
+    was_waiting: bool = False
+    """Here somebody waited before it came."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):

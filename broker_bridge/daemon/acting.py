@@ -79,7 +79,7 @@ class Acting:
         if isinstance(wish, c.Merge | c.Unmerge | c.Split) and wish.id in self.state(wish.conversation).commands:
             # Asked again: what was to be joined or parted stands elsewhere by now.
             if isinstance(wish, c.Merge):
-                await self._take_along(wish.conversation, wish.into, actor)
+                await self._take_along(wish.conversation, wish.into, actor.agent)
             return 0, Facts()
         for _ in range(PICTURES):
             try:
@@ -177,7 +177,7 @@ class Acting:
                     raise _Stale(cells[0].state.seq)
                 both = cells[0].state, cells[1].state
                 found = (
-                    joins.unmerge(*both, held, actor, house)
+                    joins.unmerge(*both, held, actor, house, now_ms)
                     if is_undo
                     else joins.merge(*both, held, actor, house, now_ms)
                 )
@@ -188,14 +188,17 @@ class Acting:
             seq, found = await self._writer.decide(cells, wish.id, decision)
             if seq:
                 self._wrote(seq, cells[:2], (), ())
-        if seq and not is_undo and not is_likely:
-            await self._take_along(source, target, actor)
+        if seq and not is_undo:
+            await self._take_along(source, target, "" if is_likely else actor.agent)
         return seq, found
 
-    async def _take_along(self, source: str, target: str, actor: Actor) -> None:
-        """The draft of a case that has gone into another; once more after a crash between. Raises BusError."""
-        if self.state(source).merged_into == target:
-            await self._drafts.follow(actor.agent, source, target)
+    async def _take_along(self, source: str, target: str, by: str) -> None:
+        """The drafts of a case that has gone into another, of whose it was and of who merged it; once more after a crash between.
+        Raises BusError."""
+        state = self.state(source)
+        if state.merged_into == target:
+            for agent in sorted({by, state.last_owner} - {""}):
+                await self._drafts.follow(agent, source, target)
 
     async def _split(self, wish: c.Split, actor: Actor) -> tuple[int, Decision]:
         state = self.state(wish.conversation)

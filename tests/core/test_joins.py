@@ -65,7 +65,7 @@ class Site:
         return found
 
     def unmerge(self, source: str, target: str, actor: Actor = MAYA) -> joins.Joined | Refusal:
-        found = joins.unmerge(self.cases[source], self.cases[target], self.handles, actor, HOUSE)
+        found = joins.unmerge(self.cases[source], self.cases[target], self.handles, actor, HOUSE, NOW_MS)
         if isinstance(found, joins.Joined):
             self.apply(source, target, found)
         return found
@@ -166,6 +166,61 @@ def test_undoing_a_merge_restores_handles_status_and_ways() -> None:
     assert (source.merged_into, source.before_merge, source.ways, source.due_ms) == ("", "", ways, due_ms)
     assert (site.next_goes_to(ANNA), site.next_goes_to(BOB)) == ("a", "b")
     assert site.cases["b"].merged == {} and site.cases["b"].owner == "maya"
+
+
+def answers(site: Site, name: str) -> None:
+    site.add(
+        name, REPLIED, f.Sending(message="r", attempt=1, deadline_ms=NOW_MS, bridge="x"), f.Sent(message="r", attempt=1)
+    )
+
+
+def waits(site: Site, name: str) -> bool:
+    state = site.cases[name]
+    assert (state.waiting_since_ms is not None) == (state.unread > 0) == bool({"first", "next"} & state.promises.keys())
+    return state.waiting_since_ms is not None
+
+
+def test_whoever_waits_goes_back_with_their_case_and_nobody_waits_in_the_other() -> None:
+    """It stood there as late, with nobody to answer."""
+    site = _two()
+    answers(site, "b")
+    assert not waits(site, "b")
+    site.merge("a", "b")
+    assert waits(site, "b")
+    site.unmerge("a", "b")
+    assert (waits(site, "a"), waits(site, "b")) == (True, False)
+
+
+def test_who_waited_in_the_other_before_or_wrote_since_waits_on() -> None:
+    site = _two()
+    site.merge("a", "b")
+    site.unmerge("a", "b")
+    assert (waits(site, "a"), waits(site, "b")) == (True, True)
+    answers(site, "b")
+    site.merge("a", "b")
+    site.add("b", received("later", BOB))
+    site.unmerge("a", "b")
+    assert site.cases["b"].waiting_since_ms is not None
+
+
+def test_of_two_who_came_the_one_who_stays_waits_on() -> None:
+    site = _two()
+    answers(site, "b")
+    site.opens("c", "hand-c", "maya")
+    site.merge("a", "b")
+    site.merge("c", "b")
+    site.unmerge("a", "b")
+    assert (waits(site, "a"), waits(site, "b")) == (True, True)
+    site.unmerge("c", "b")
+    assert (waits(site, "c"), waits(site, "b")) == (True, False)
+
+
+def test_who_was_answered_in_the_other_case_does_not_wait_when_they_come_back() -> None:
+    site = _two()
+    site.merge("a", "b")
+    answers(site, "b")
+    site.unmerge("a", "b")
+    assert (waits(site, "a"), waits(site, "b")) == (False, False)
 
 
 def test_a_handle_that_went_elsewhere_meanwhile_is_left_there() -> None:

@@ -321,6 +321,16 @@ async def test_a_merge_whose_draft_cannot_be_read_is_not_done_without_it() -> No
         assert await draft_of(small, "two") == "and the receipt"
 
 
+async def test_what_the_owner_was_writing_goes_along_although_a_supervisor_merged_the_case() -> None:
+    small = await a_house()
+    async with small.working():
+        await two_cases(small)
+        await small.done("ann", c.Draft(conversation="two", text="Dear Anna", at_ms=9))
+        await small.done("ann", c.Draft(conversation="one", text="and the receipt", at_ms=5))
+        await small.done("olga", c.Merge(id="m", conversation="one", into="two"))
+        assert await draft_of(small, "two") == "Dear Anna\n\nand the receipt"
+
+
 async def test_a_merge_that_is_asked_for_again_takes_the_draft_along_that_it_left() -> None:
     """A crash after the write: where the merge seemed to be refused at first, the draft follows afterwards."""
     small = await a_house()

@@ -62,6 +62,8 @@ class Board:
     """The greatest LOG sequence that anybody here was told of."""
     asked: dict[str, asyncio.Queue[tuple[int, str, int]]] = field(default_factory=dict)
     """By agent: (sequence, conversation, until when it rings in ms) of each offer."""
+    taken: dict[str, asyncio.Queue[str]] = field(default_factory=dict)
+    """By agent: conversations that became theirs."""
     open: set[str] = field(default_factory=set)
     cases: set[str] = field(default_factory=set)
     facts: Counter[str] = field(default_factory=Counter)
@@ -90,6 +92,8 @@ class Board:
                 self.open.discard(name)
             elif isinstance(fact, f.Opened | f.Reopened | f.Queued):
                 self.open.add(name)
+            elif isinstance(fact, f.Accepted):
+                self.taken[fact.agent].put_nowait(name)
             elif isinstance(fact, f.Offered):
                 for agent in (fact.agent, *fact.also):
                     self.asked[agent].put_nowait((seq, name, fact.until_ms))
@@ -106,12 +110,14 @@ class Hand:
         self._mint = ids.Mint(next(_numbers), 1)
         self._seen = 0
         self._asked = board.asked.setdefault(name, asyncio.Queue())
+        self._taken = board.taken.setdefault(name, asyncio.Queue())
 
     async def work(self) -> None:
         """Take part until cancelled."""
         await until(self._is_in, bound_s=30.0, saying=f"{self.name} is not let in")
         async with asyncio.TaskGroup() as hands:
             hands.create_task(self._stay())
+            hands.create_task(self._mind(hands))
             while True:
                 seq, conversation, until_ms = await self._asked.get()
                 self._seen = max(self._seen, seq)
@@ -126,6 +132,16 @@ class Hand:
         while True:
             await self._say(c.Alive())
             await asyncio.sleep(8.0)
+
+    async def _mind(self, hands: asyncio.TaskGroup) -> None:
+        """What stands in their list, though they were told that they were late: a copy of the command was on its way for longer."""
+        while True:
+            hands.create_task(self._end(await self._taken.get()))
+
+    async def _end(self, conversation: str) -> None:
+        await asyncio.sleep(3.0)
+        if conversation in self._board.open:
+            await self._do("close", conversation)
 
     async def _answer(self, conversation: str, until_ms: int) -> None:
         choice = self._dice.random()

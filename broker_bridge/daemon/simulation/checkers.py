@@ -255,7 +255,8 @@ def _drafts_are_kept(found: Evidence) -> None:
     """9: the last draft that a terminal was told is kept is there, whatever died since."""
     for (agent, conversation), text in found.world.books.drafts.items():
         kept = found.drafts[f"{agent}.{conversation}"]
-        if kept != text:
+        # Behind it may stand what came with a case that a supervisor merged into this one.
+        if not kept.startswith(text):
             found.say(f"9: the draft of {agent} in {conversation} is {kept!r}, not {text!r}")
 
 
