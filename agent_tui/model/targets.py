@@ -12,6 +12,8 @@ from datetime import tzinfo
 from itertools import product
 from typing import NamedTuple
 
+import msgspec
+
 from agent_tui.model import clock
 from agent_tui.model.clean import clean_line
 from broker_bridge.contract.ids import AgentId, QueueId
@@ -62,14 +64,17 @@ def folded(text: str) -> str:
 def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
     """All that has every typed word in its name, id, queues or skills.
 
+    With a level behind a skill only who reaches it.
     `word`: channel word of the case: load is told in its places. Who is off shows once something was typed.
     """
     words = [one for one in folded(typed).replace("+", " ").split() if one not in LEVELS]
     names = {queue.queue: queue.name for queue in known.queues}
+    leveled = [part for part in needed(typed) if part[1] > 1]
     agents = [
         one
         for one in known.agents
         if one.agent != me and (words or one.state != "off") and _has(words, _words_of(one, names))
+        if not leveled or _reaches(one, leveled, names)
     ]
     queues = [one for one in known.queues if _has(words, (one.name, one.queue, *(need.name for need in one.needs)))]
     agents.sort(key=lambda one: (_rank(one, word), _share(one, word), one.name, one.agent))
@@ -206,6 +211,16 @@ def _counted(known: DirectoryView, needs: tuple[Skill, ...], me: AgentId, word: 
 def _holds(one: Colleague, needs: tuple[Skill, ...]) -> bool:
     levels = {skill.name: skill.level for skill in one.skills}
     return all(levels.get(need.name, 0) >= need.level for need in needs)
+
+
+def _reaches(one: Colleague, leveled: list[tuple[str, int]], names: dict[QueueId, str]) -> bool:
+    """Has each typed skill at its level; a word that is of the name or of a queue has none."""
+    others = _words_of(msgspec.structs.replace(one, skills=()), names)
+    return all(
+        _has(text.split(), others)
+        or any(skill.level >= level and _has(text.split(), (skill.name,)) for skill in one.skills)
+        for text, level in leveled
+    )
 
 
 def _words_of(one: Colleague, names: dict[QueueId, str]) -> tuple[str, ...]:

@@ -202,6 +202,11 @@ class Handing(Vertical):
         return self.query_one("#words", Field).text.strip()
 
     @property
+    def is_known(self) -> bool:
+        """The bridge has said what goes along."""
+        return self._view is not None
+
+    @property
     def seen(self) -> int:
         """How far the bridge's packet had read."""
         return self._view.seen if self._view is not None else 0

@@ -55,6 +55,8 @@ class Whom(NamedTuple):
     ask_first: bool = False
     seen: int = 0
     """How far the bridge's packet had read; 0 = it had not come."""
+    typed: Kept = Kept()
+    """What of it was typed, should the bridge refuse."""
 
 
 class Transferring(Listed[Whom | None]):
@@ -66,6 +68,7 @@ class Transferring(Listed[Whom | None]):
         Binding("shift+tab", "step(-1)", show=False, priority=True),
     ]
     is_typed = True
+    is_sent = True
     columns = 98
     rows = 26
     CSS = """
@@ -127,6 +130,8 @@ class Transferring(Listed[Whom | None]):
         super().on_mount()
         self.query_one("#find", Input).focus()
         self.fill()
+        # The list has no cursor before it has cells; an answer may come before that.
+        self.call_after_refresh(self.fill)
         begin(self, self._fetch, "directory")
         begin(self, self._fetch_packet, "packet")
 
@@ -157,6 +162,14 @@ class Transferring(Listed[Whom | None]):
         self._ticks += 1
         if self._ticks % FRESH_TICKS == 0 and self.place.is_up:
             begin(self, self._fetch, "directory")
+        self.fill()
+
+    def link_changed(self) -> None:
+        """Who is there is not sure without a link; when it is back all is asked again."""
+        if self.place.is_up:
+            begin(self, self._fetch, "directory")
+            if not self.handing.is_known:
+                begin(self, self._fetch_packet, "packet")
         self.fill()
 
     async def _fetch(self) -> None:
@@ -297,7 +310,8 @@ class Transferring(Listed[Whom | None]):
             return
         skills = next((one.skills for one in self._found.skills if ("skills", one.words) == target), ())
         ask_first = not is_hand_over and not self.handing.ways.is_hand_over
-        whom = Whom(*target, self.handing.note, skills, self.handing.packet(), ask_first, self.handing.seen)
+        handing = self.handing
+        whom = Whom(*target, handing.note, skills, handing.packet(), ask_first, handing.seen, handing.kept())
         if self._keep is not None:
             self._keep(Kept())
         self.dismiss(whom)
