@@ -24,6 +24,7 @@ MOST_COMBINED = 6
 """Combinations of skills that are shown for one typing."""
 LEVELS = frozenset("12345")
 _ORDER = {"ready": 0, "transfer_only": 1, "wrap_up": 2, "busy": 3, "silent": 4, "away": 5, "off": 6}
+_BETWEEN = str.maketrans("›>/", "   ")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
@@ -84,13 +85,18 @@ def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
 
 def meant(found: Targets, typed: str) -> tuple[str, str] | None:
     """Kind and id of what is called exactly as it was typed: whole names go before parts of words (an agent’s id is often one)."""
-    text = " ".join(folded(typed).split())
+    text = _called(typed)
     if not text:
         return None
     named: list[tuple[str, str, tuple[str, ...]]] = [("agent", one.agent, (one.name,)) for one in found.agents]
     named += [("queue", one.queue, (one.queue, one.name)) for one in found.queues]
     named += [("skills", one.words, (one.words,)) for one in found.skills]
-    return next(((kind, id) for kind, id, names in named if text in map(folded, names)), None)
+    return next(((kind, id) for kind, id, names in named if text in map(_called, names)), None)
+
+
+def _called(name: str) -> str:
+    """As it is said aloud: `cards lost` is `Cards › Lost`."""
+    return " ".join(folded(name).translate(_BETWEEN).split())
 
 
 def places(one: Colleague, word: str) -> tuple[int, int]:

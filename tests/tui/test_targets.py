@@ -92,6 +92,7 @@ def test_the_needs_of_a_queue_are_offered_as_a_combination() -> None:
         ("FEES", ("queue", "fees")),
         ("Priya Rao", ("agent", "priya")),
         ("Cards › Lost", ("queue", "lost")),
+        ("cards lost", ("queue", "lost")),
         ("swedish", ("skills", "swedish")),
         ("swedish  3", ("skills", "swedish 3")),
         ("swedish 3 + fees", ("skills", "swedish 3 + fees")),
