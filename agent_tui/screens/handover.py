@@ -29,6 +29,14 @@ from broker_bridge.contract.views import HandoverView
 from broker_bridge.contract.words import Packet
 
 WAYS = (("ask first", "you keep it until yes"), ("hand over", "no talk before"))
+HINTS = {
+    "problem": "what it is about",
+    "tried": "what was done so far",
+    "promised": "what, and until when",
+    "proved": "who they are, and how it is known",
+    "open": "questions without an answer",
+}
+"""Where nothing is known and nothing is written."""
 SIGNS = {"✓": "ok", "✗": "late"}
 
 
@@ -158,8 +166,7 @@ class Handing(Vertical):
                 label.styles.width = LABEL_CELLS + 2
                 label.show(line(Run("  "), Run(LABELS[name], "mut"), ground="bar"))
                 yield label
-                hint = "questions without an answer" if name == "open" else ""
-                yield Field(self._place, id=f"part-{name}", is_strong=name == "promised", hint=hint)
+                yield Field(self._place, id=f"part-{name}", is_strong=name == "promised", hint=HINTS[name])
                 yield _margin()
         yield Painted(ground="bar", id="facts")
         yield Painted(ground="bar", id="say-to")

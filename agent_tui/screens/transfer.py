@@ -264,8 +264,10 @@ class Transferring(Listed[Whom | None]):
         verb = "assign" if self._is_forced else "ask" if is_asking else "hand over"
         target = self._target()
         is_named = target is not None and target[0] == "agent" and (is_asking or self._is_forced)
-        keys = [Key("⏎", f"{verb} {name}" if is_named else verb), Key("tab", "next field", 3)]
-        if is_asking:
+        keys = [Key("tab", "next field", 3)]
+        if target is not None:
+            keys.insert(0, Key("⏎", f"{verb} {name}" if is_named else verb))
+        if target is not None and is_asking:
             keys.append(Key("^b", "hand over", 2))
         return (*keys, Key("esc", "back", 1)), self._outlook().hint
 
