@@ -33,7 +33,7 @@ HINTS = {
     "problem": "what it is about",
     "tried": "what was done so far",
     "promised": "what, and until when",
-    "proved": "who they are, and how it is known",
+    "proved": "who they are",
     "open": "questions without an answer",
 }
 """Where nothing is known and nothing is written."""
