@@ -10,13 +10,18 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from agent_tui.model.cells import unbroken
 from agent_tui.model.runs import Line, Run
 from agent_tui.themes import Palette, palette_of
 
 
 def strip_of(line: Line, cells: int, palette: Palette) -> Strip:
     """One row, exactly `cells` wide."""
-    segments = [Segment(_safe(run.text), palette.style(run.role, run.flags, line.ground)) for run in line.runs]
+    segments = [
+        Segment(piece, palette.style(run.role, run.flags, line.ground))
+        for run in line.runs
+        for piece in unbroken(_safe(run.text))
+    ]
     return Strip(segments).adjust_cell_length(cells, palette.ground(line.ground))
 
 

@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from agent_tui import themes
+from agent_tui.model.cells import unbroken
 from agent_tui.model.runs import Line
 from agent_tui.model.source import NOTHING, Mark, Slot, Source
 
@@ -49,7 +50,12 @@ class Strips:
     def _made(self, widget: Widget, line: Line, width: int) -> Strip:
         ground = self._ground if line.ground == "bg" else line.ground
         style = self._palette.style
-        segments = [Segment(run.text, style(run.role, run.flags, ground)) for run in line.runs if run.text]
+        segments = [
+            Segment(piece, style(run.role, run.flags, ground))
+            for run in line.runs
+            for piece in unbroken(run.text)
+            if piece
+        ]
         strip = Strip(segments).adjust_cell_length(width, style("text", "", ground))
         background = widget.background_colors[1]
         for line_filter in widget.get_line_filters():

@@ -70,6 +70,22 @@ def cut_middle(text: str, cells: int, dots: str = DOTS) -> str:
     return take(text, head) + dots + take_end(text, room - head)
 
 
+def unbroken(text: str) -> list[str]:
+    """`text` in pieces that may be cut between: joined emoji and letters with marks stand alone.
+
+    The terminal layer cuts a line where a dialog lies over it, by code points: inside a piece it would take a mark or half a
+    family to the wrong side, and the row would get another width.
+    """
+    if text.isascii():
+        return [text]
+    pieces, start = [], 0
+    for begin, end, _ in split_graphemes(text)[0]:
+        if end - begin > 1:
+            pieces.extend((text[start:begin], text[begin:end]))
+            start = end
+    return [piece for piece in (*pieces, text[start:]) if piece]
+
+
 def pad(text: str, cells: int) -> str:
     """`text` with spaces at its right up to `cells`; never shortened."""
     return text + " " * (cells - cell_len(text))
@@ -109,8 +125,8 @@ def _wrap_paragraph(paragraph: str, cells: int, lines: list[str]) -> None:
             used += size
             continue
         if piece.isspace():
-            # The break eats these spaces, whatever comes after them starts the next line.
-            line, used = line + piece, cells
+            # The break eats these spaces, whatever comes after them starts the next line, a mark without a letter too.
+            line, used = line + piece, cells + 1
             continue
         if line.strip():
             lines.append(line.rstrip())

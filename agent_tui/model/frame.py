@@ -121,10 +121,14 @@ def key_line(
     return margined(fitted(left, right, cells - 2, gap=3 if cells >= 160 else 2), ground="bar")
 
 
-def keys_row(keys: tuple[Key, ...], cells: int, glyphs: Glyphs, hint: str = "", ground: str = "bar") -> Line:
-    """The last row of a dialog: keys left, a hint in italics right."""
+def keys_row(
+    keys: tuple[Key, ...], cells: int, glyphs: Glyphs, hint: str = "", ground: str = "bar", *, warning: str = ""
+) -> Line:
+    """The last row of a dialog: keys left, a hint in italics right. A `warning` in its place stays while keys go."""
     left = tuple(key_part(key, glyphs) for key in keys)
-    right = (Part((Run(hint, "mut", "i"),), 99),) if hint else ()
+    right: tuple[Part, ...] = (Part((Run(hint, "mut", "i"),), 99),) if hint else ()
+    if warning:
+        right = (Part((Run(warning, "near", "b"),)),)
     return line(Run("  "), *fitted(left, right, cells - 4, gap=3), Run("  "), ground=ground)
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from agent_tui.model import clock
-from agent_tui.model.cells import cut, fit, width, wrap
+from agent_tui.model.cells import cut, cut_middle, fit, width, wrap
 from agent_tui.model.clean import clean_line
 from agent_tui.model.frame import Key, Part, cells_of, edge, fitted, key_part, margined
 from agent_tui.model.glyphs import Glyphs
@@ -64,7 +64,7 @@ def card(
         _both((*_title(row, beside), _word(row)), (_clock(words, left_ms),), cells),
         blank,
         _both((Part((Run(clean_line(row.name), "strong", "b"),)),), _tier(row), cells),
-        *((_both((Part((Run(cut(beside.who, cells - 2, glyphs.dots), "mut"),)),), (), cells),) if beside.who else ()),
+        *((_both((Part((Run(_who(beside.who, cells - 2, glyphs), "mut"),)),), (), cells),) if beside.who else ()),
         _both((Part((Run(f"“{clean_line(row.text)}”"),)),), (), cells),
         blank,
         _both((*_waited(row, now_ms, "waited  "), *_due(row, now_ms)), (), cells, 3),
@@ -126,6 +126,14 @@ def known(profile: Profile, row: Row, now_ms: int, tz: tzinfo = UTC) -> tuple[st
         return who, ""
     last = max(cases, key=lambda one: one.at_ms)
     return who, clean_line(f"{last.word} {clock.short_date(last.at_ms, now_ms, tz)} {last.text}", 120).strip()
+
+
+def _who(words: str, cells: int, glyphs: Glyphs) -> str:
+    """An address that does not fit is cut in its middle: its two ends tell it apart."""
+    count, comma, address = words.partition(", ")
+    return cut(
+        f"{count}{comma}{cut_middle(address, max(8, cells - width(count + comma)), glyphs.dots)}", cells, glyphs.dots
+    )
 
 
 def page_of(profile: Profile, row: Row) -> str:

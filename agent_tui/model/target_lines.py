@@ -16,12 +16,12 @@ from agent_tui.model.runs import BLANK, Line, Run, line
 from agent_tui.model.targets import Needed, Targets
 from broker_bridge.contract.views import Colleague, QueueView
 
-NAME_CELLS = 18
+NAME_CELLS, WIDE_NAME_CELLS = 18, 28
+WIDE = 70
+"""Cells of a list in which the longer names are whole."""
 STATE_CELLS = 8
 MOST_BAR = 6
 """Places drawn one by one; more are drawn as four steps."""
-_AT = 3 + NAME_CELLS + 1 + STATE_CELLS + 1
-"""Where the load begins."""
 
 
 class About(NamedTuple):
@@ -35,6 +35,16 @@ class About(NamedTuple):
     names: dict[str, str]
     """Queue's id -> name."""
     at: Instant
+
+    @property
+    def name_cells(self) -> int:
+        """Of the names."""
+        return WIDE_NAME_CELLS if self.cells >= WIDE else NAME_CELLS
+
+    @property
+    def load_at(self) -> int:
+        """Where the load begins."""
+        return 3 + self.name_cells + 1 + STATE_CELLS + 1
 
 
 Key = tuple[str, str]
@@ -60,7 +70,8 @@ def listed(found: Targets, about: About) -> list[tuple[Key | None, Line]]:
 def person(one: Colleague, about: About) -> Line:
     """`● Priya Rao   ready   ▮▯▯▯ 1/4   cards, fees`."""
     at = about.at
-    sign, role = presence(one.state, at.glyphs)
+    # Without a link it is not known what they are by now.
+    sign, role = presence(one.state, at.glyphs) if at.has_link else (at.glyphs.waits, "mut")
     is_here = one.state not in ("away", "off", "silent")
     name_role, flags = ("strong", "b") if one.state == "ready" else ("text" if is_here else "mut", "")
     taken, room = targets.places(one, about.word)
@@ -70,27 +81,29 @@ def person(one: Colleague, about: About) -> Line:
         load, load_role = "", "mut"
     else:
         load, load_role = bar(taken, room, at.glyphs), "text" if is_here else "mut"
-    right = _right(one, about, about.cells - _AT - width(load) - 3)
+    right = _right(one, about, about.cells - about.load_at - width(load) - 3)
     left = (
         Run(" "),
         Run(sign, role),
         Run(" "),
-        Run(fit(clean_line(one.name) or clean_line(one.agent), NAME_CELLS, at.glyphs.dots) + " ", name_role, flags),
+        Run(
+            fit(clean_line(one.name) or clean_line(one.agent), about.name_cells, at.glyphs.dots) + " ", name_role, flags
+        ),
         Run(fit(targets.state_word(one), STATE_CELLS, at.glyphs.dots) + " ", "mut"),
         Run(load, load_role),
     )
-    return _ended(left, right, about, _AT + width(load), "near" if right == "full" else "mut")
+    return _ended(left, right, about, about.load_at + width(load), "near" if right == "full" else "mut")
 
 
 def queue(one: QueueView, about: About) -> Line:
     """`≡ cards › fees   3 wait   ▁▂▃▄ 2:14   SL 91 %`; a closed one says when it opens."""
     at = about.at
-    name = Run(fit(clean_line(one.name) or clean_line(one.queue), NAME_CELLS, at.glyphs.dots) + " ",
+    name = Run(fit(clean_line(one.name) or clean_line(one.queue), about.name_cells, at.glyphs.dots) + " ",
                "text" if one.is_open else "mut")  # fmt: skip
     sign = Run(f" {at.glyphs.queue} ", "text" if one.is_open else "mut")
     if not one.is_open:
         hours = clean_line(one.hours, 60).removeprefix("closed").lstrip(", :")
-        opens = cut(hours, max(0, about.cells - _AT - 1), at.glyphs.dots)
+        opens = cut(hours, max(0, about.cells - about.load_at - 1), at.glyphs.dots)
         return line(sign, name, Run(fit("closed", STATE_CELLS) + " ", "mut"), Run(opens), ground="bar")
     oldest = clock.minutes(at.now_ms - one.oldest_ms) if one.oldest_ms is not None else "0:00"
     shape = at.glyphs.sparkline(tuple(float(number) for number in one.arrivals[-5:]))
@@ -101,7 +114,7 @@ def queue(one: QueueView, about: About) -> Line:
         Run(fit(f"{one.waiting} wait", STATE_CELLS) + " ", "mut"),
         Run(f"{shape:<5} {oldest}"),
     )
-    return _ended(left, level, about, _AT + 6 + width(oldest), "mut")
+    return _ended(left, level, about, about.load_at + 6 + width(oldest), "mut")
 
 
 def skills(one: Needed, about: About) -> Line:
@@ -109,14 +122,14 @@ def skills(one: Needed, about: About) -> Line:
     at = about.at
     load = f"{one.load}/{one.places}" if one.places else ""
     least = f"least: {clean_line(one.least, 60).split(' ')[0]}" if one.least else "nobody ready has it"
-    room = max(0, about.cells - _AT - width(load) - 2)
+    room = max(0, about.cells - about.load_at - width(load) - 2)
     left = (
         Run(f" {at.glyphs.skill} ", "text"),
-        Run(fit(clean_line(one.words), NAME_CELLS, at.glyphs.dots) + " ", "text" if one.ready else "mut"),
+        Run(fit(clean_line(one.words), about.name_cells, at.glyphs.dots) + " ", "text" if one.ready else "mut"),
         Run(fit(f"{one.ready} ready", STATE_CELLS) + " ", "mut"),
         Run(cut(least, room, at.glyphs.dots), "text" if one.ready else "mut"),
     )
-    return _ended(left, load, about, _AT + width(cut(least, room, at.glyphs.dots)), "mut")
+    return _ended(left, load, about, about.load_at + width(cut(least, room, at.glyphs.dots)), "mut")
 
 
 def presence(state: str, glyphs: Glyphs) -> tuple[str, str]:
@@ -144,8 +157,6 @@ def _right(one: Colleague, about: About, room: int) -> str:
         return "reads this"
     if one.state == "ready" and targets.is_full(one, about.word):
         return "full"
-    if one.state == "transfer_only":
-        return "only transfers"
     typed = targets.folded(about.typed).replace("+", " ").split()
     able = [clean_line(s.name, 40) + (f" {s.level}" if s.level > 1 else "") for s in one.skills]
     able += [clean_line(about.names.get(name, name), 40) for name in one.queues]

@@ -12,6 +12,8 @@ from datetime import tzinfo
 from itertools import product
 from typing import NamedTuple
 
+import msgspec
+
 from agent_tui.model import clock
 from agent_tui.model.clean import clean_line
 from broker_bridge.contract.ids import AgentId, QueueId
@@ -22,6 +24,7 @@ MOST_COMBINED = 6
 """Combinations of skills that are shown for one typing."""
 LEVELS = frozenset("12345")
 _ORDER = {"ready": 0, "transfer_only": 1, "wrap_up": 2, "busy": 3, "silent": 4, "away": 5, "off": 6}
+_BETWEEN = str.maketrans("›>/", "   ")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
@@ -62,14 +65,17 @@ def folded(text: str) -> str:
 def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
     """All that has every typed word in its name, id, queues or skills.
 
+    With a level behind a skill only who reaches it.
     `word`: channel word of the case: load is told in its places. Who is off shows once something was typed.
     """
     words = [one for one in folded(typed).replace("+", " ").split() if one not in LEVELS]
     names = {queue.queue: queue.name for queue in known.queues}
+    leveled = [part for part in needed(typed) if part[1] > 1]
     agents = [
         one
         for one in known.agents
         if one.agent != me and (words or one.state != "off") and _has(words, _words_of(one, names))
+        if not leveled or _reaches(one, leveled, names)
     ]
     queues = [one for one in known.queues if _has(words, (one.name, one.queue, *(need.name for need in one.needs)))]
     agents.sort(key=lambda one: (_rank(one, word), _share(one, word), one.name, one.agent))
@@ -79,13 +85,18 @@ def find(known: DirectoryView, typed: str, me: AgentId, word: str) -> Targets:
 
 def meant(found: Targets, typed: str) -> tuple[str, str] | None:
     """Kind and id of what is called exactly as it was typed: whole names go before parts of words (an agent’s id is often one)."""
-    text = " ".join(folded(typed).split())
+    text = _called(typed)
     if not text:
         return None
     named: list[tuple[str, str, tuple[str, ...]]] = [("agent", one.agent, (one.name,)) for one in found.agents]
     named += [("queue", one.queue, (one.queue, one.name)) for one in found.queues]
     named += [("skills", one.words, (one.words,)) for one in found.skills]
-    return next(((kind, id) for kind, id, names in named if text in map(folded, names)), None)
+    return next(((kind, id) for kind, id, names in named if text in map(_called, names)), None)
+
+
+def _called(name: str) -> str:
+    """As it is said aloud: `cards lost` is `Cards › Lost`."""
+    return " ".join(folded(name).translate(_BETWEEN).split())
 
 
 def places(one: Colleague, word: str) -> tuple[int, int]:
@@ -206,6 +217,16 @@ def _counted(known: DirectoryView, needs: tuple[Skill, ...], me: AgentId, word: 
 def _holds(one: Colleague, needs: tuple[Skill, ...]) -> bool:
     levels = {skill.name: skill.level for skill in one.skills}
     return all(levels.get(need.name, 0) >= need.level for need in needs)
+
+
+def _reaches(one: Colleague, leveled: list[tuple[str, int]], names: dict[QueueId, str]) -> bool:
+    """Has each typed skill at its level; a word that is of the name or of a queue has none."""
+    others = _words_of(msgspec.structs.replace(one, skills=()), names)
+    return all(
+        _has(text.split(), others)
+        or any(skill.level >= level and _has(text.split(), (skill.name,)) for skill in one.skills)
+        for text, level in leveled
+    )
 
 
 def _words_of(one: Colleague, names: dict[QueueId, str]) -> tuple[str, ...]:

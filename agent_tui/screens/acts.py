@@ -218,7 +218,8 @@ def settled(screen: Workstation, act: Act, answer: Answer) -> None:
         screen.asked.discard(act.conversation)
         screen.sight.offer()
     screen.wrapping.settled(act, answer)
-    screen.todo.settled(act)
+    asking.transfer_settled(screen, act, answer)
+    screen.todo.settled(act, answer)
     is_said = not isinstance(act, See) and not isinstance(answer, Refused)
     if isinstance(answer, Refusal) and is_said and answer.code != "changed":
         screen.say(answer.sentence)

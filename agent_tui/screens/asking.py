@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from agent_tui.model import deeds
 from agent_tui.model.packet_lines import Kept
 from agent_tui.screens import files, looking
-from broker_bridge.contract.commands import Note, Reply
-from broker_bridge.contract.views import Row
+from broker_bridge.contract.commands import Act, Note, Refusal, Reply
+from broker_bridge.contract.views import Answer, Row
 
 if TYPE_CHECKING:
     from agent_tui.screens.workstation import Workstation
@@ -36,21 +36,23 @@ def transfer(screen: Workstation) -> None:
     def given(whom: Whom | None) -> None:
         from agent_tui.screens import acts
 
-        if whom is not None:
-            acts.post(
-                screen,
-                deeds.transfer(
-                    acts.new_id(screen),
-                    row,
-                    whom.kind,
-                    whom.id,
-                    whom.note,
-                    skills=whom.skills,
-                    packet=whom.packet,
-                    ask_first=whom.ask_first,
-                    seen=seen or whom.seen,
-                ),
-            )
+        if whom is None:
+            return
+        act = deeds.transfer(
+            acts.new_id(screen),
+            row,
+            whom.kind,
+            whom.id,
+            whom.note,
+            skills=whom.skills,
+            packet=whom.packet,
+            ask_first=whom.ask_first,
+            seen=seen or whom.seen,
+        )
+        if acts.post(screen, act):
+            screen.given_away[act.id] = whom.typed
+        elif not whom.typed.is_empty:
+            screen.handovers[row.conv] = whom.typed
 
     def keep(kept: Kept) -> None:
         screen.handovers.pop(row.conv, None)
@@ -59,6 +61,13 @@ def transfer(screen: Workstation) -> None:
             screen.say("What you wrote for this transfer is kept for the next time.")
 
     screen.app.push_screen(Transferring(screen.place, row, kept=screen.handovers.get(row.conv), keep=keep), given)
+
+
+def transfer_settled(screen: Workstation, act: Act, answer: Answer) -> None:
+    """The bridge took it, or did not: then what was typed stands in the dialog again."""
+    typed = screen.given_away.pop(act.id, None)
+    if typed is not None and not typed.is_empty and isinstance(answer, Refusal):
+        screen.handovers.setdefault(act.conversation, typed)
 
 
 def search(screen: Workstation) -> None:

@@ -43,16 +43,20 @@ class Commanding(Listed[str | None]):
         super().on_mount()
         rows = self.place.state.rows.values()
         self._all = palette.entries(self._keys, self._target, rows, self.app.theme, self._is_lead)
+        self.query_one("#find", Input).focus()
+        self.refit()
+
+    def refit(self) -> None:
         rule = self.place.glyphs.rule * max(0, self.cells - 4)
         self.query_one("#under", Painted).show(line(Run("  "), Run(rule, "rule"), ground="bar"))
-        self.query_one("#find", Input).focus()
         self._fill()
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        self._fill()
+        self._fill(is_typed=True)
 
-    def _fill(self) -> None:
+    def _fill(self, *, is_typed: bool = False) -> None:
+        """`is_typed`: other words, so the best is chosen again."""
         typed = self.query_one("#find", Input).value
         self._hits = palette.matching(self._all, typed)
         lines: list[tuple[int | None, Line]] = []
@@ -66,7 +70,10 @@ class Commanding(Listed[str | None]):
             lines.append((n if entry.name else None, self._line(entry, typed)))
         source = Choices(lines, self.place.glyphs, rev=hash((tuple(self._hits), typed, self.cells)))
         first = next((n for n, entry in enumerate(self._hits) if entry.name), None)
-        self.list_of().show(source, cursor=first, from_start=True)
+        if is_typed or self.list_of().cursor is None:
+            self.list_of().show(source, cursor=first, from_start=True)
+        else:
+            self.list_of().show(source)
         self.show_title()
 
     def _line(self, entry: Entry, typed: str) -> Line:

@@ -28,6 +28,7 @@ from agent_tui.themes import palette_of
 from agent_tui.workplace import Workplace
 
 T = TypeVar("T")
+NO_LINK = "no link: it waits"
 
 
 class Choices(Plain):
@@ -56,6 +57,8 @@ class Dialog(ModalScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", show=False)]
     columns = 70
     rows = 20
+    is_sent = False
+    """What it gives goes to the bridge: without a link it says that it will wait."""
 
     def __init__(self, place: Workplace) -> None:
         super().__init__()
@@ -106,6 +109,10 @@ class Dialog(ModalScreen[T]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out()
+        self.refit()
+
+    def refit(self) -> None:
+        """Lines that were made for another width are made anew."""
 
     def lay_out(self) -> None:
         """Size, frame, title, keys."""
@@ -128,13 +135,20 @@ class Dialog(ModalScreen[T]):
         top.styles.height = len(rows)
         top.show(*rows)
         keys, hint = self.shown_keys()
-        self.query_one("#dialog-keys", Painted).show(frame.keys_row(keys, self.cells, self.place.glyphs, hint))
+        glyphs = self.place.glyphs
+        warning = f"{glyphs.off} {NO_LINK}" if self.is_sent and not self.place.is_up else ""
+        row = frame.keys_row(keys, self.cells, glyphs, hint, warning=warning)
+        self.query_one("#dialog-keys", Painted).show(row)
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
     def tick(self) -> None:
         """Once a second, for clocks."""
+        self.show_title()
+
+    def link_changed(self) -> None:
+        """Under 100 columns the banner lies below: the keys say it."""
         self.show_title()
 
 

@@ -29,6 +29,14 @@ from broker_bridge.contract.views import HandoverView
 from broker_bridge.contract.words import Packet
 
 WAYS = (("ask first", "you keep it until yes"), ("hand over", "no talk before"))
+HINTS = {
+    "problem": "what it is about",
+    "tried": "what was done so far",
+    "promised": "what, and until when",
+    "proved": "who they are",
+    "open": "questions without an answer",
+}
+"""Where nothing is known and nothing is written."""
 SIGNS = {"✓": "ok", "✗": "late"}
 
 
@@ -158,8 +166,7 @@ class Handing(Vertical):
                 label.styles.width = LABEL_CELLS + 2
                 label.show(line(Run("  "), Run(LABELS[name], "mut"), ground="bar"))
                 yield label
-                hint = "questions without an answer" if name == "open" else ""
-                yield Field(self._place, id=f"part-{name}", is_strong=name == "promised", hint=hint)
+                yield Field(self._place, id=f"part-{name}", is_strong=name == "promised", hint=HINTS[name])
                 yield _margin()
         yield Painted(ground="bar", id="facts")
         yield Painted(ground="bar", id="say-to")
@@ -200,6 +207,11 @@ class Handing(Vertical):
     @property
     def note(self) -> str:
         return self.query_one("#words", Field).text.strip()
+
+    @property
+    def is_known(self) -> bool:
+        """The bridge has said what goes along."""
+        return self._view is not None
 
     @property
     def seen(self) -> int:

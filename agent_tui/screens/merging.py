@@ -42,6 +42,7 @@ class Merging(Listed[Merged | None]):
     """A field, what it finds, and below it both cases."""
 
     is_typed = True
+    is_sent = True
     columns = 98
     rows = 25
 

@@ -72,6 +72,9 @@ class Pager(Dialog[None]):
             self._fill()
         self._fill()
 
+    def refit(self) -> None:
+        self._fill()
+
     def _fill(self) -> None:
         room = max(10, self.cells - 4)
         # A megabyte is many pages: each is cut once, not again with every page that follows.

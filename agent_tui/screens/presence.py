@@ -40,6 +40,7 @@ class Presencing(Listed[Chosen | None]):
 
     # Before the list or the field sees it: what is typed right after it is for the other one.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "turn", show=False, priority=True)]
+    is_sent = True
     columns = 70
 
     def __init__(

@@ -16,6 +16,7 @@ from agent_tui.workplace import Workplace
 class Saying(Dialog[str | None]):
     """Gives what was typed, cut at `most` characters; it may be empty."""
 
+    is_sent = True
     columns = 70
     rows = 6
 

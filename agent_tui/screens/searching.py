@@ -57,9 +57,12 @@ class Searching(Listed[Found | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.query_one("#find", Input).focus()
+        self.refit()
+
+    def refit(self) -> None:
         rule = self.place.glyphs.rule * max(0, self.cells - 4)
         self.query_one("#under", Painted).show(line(Run("  "), Run(rule, "rule"), ground="bar"))
-        self.query_one("#find", Input).focus()
         self._fill()
 
     @on(Input.Changed)

@@ -39,6 +39,7 @@ class Snoozing(Listed[Until | None]):
     """A number chooses at once; letters and `tab` go to the field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*STEPS]
+    is_sent = True
     columns = 70
     rows = 13
 
@@ -59,6 +60,9 @@ class Snoozing(Listed[Until | None]):
         self.list_of().styles.height = 5
         self._fill()
         self.list_of().focus()
+
+    def refit(self) -> None:
+        self._fill()
 
     def _fill(self) -> None:
         now_ms, tz = self.place.now_ms(), self.place.tz

@@ -23,6 +23,7 @@ from broker_bridge.contract.views import Item, Row
 class Splitting(Dialog[bool | None]):
     """`enter` splits."""
 
+    is_sent = True
     columns = 70
     rows = 11
 
@@ -76,6 +77,7 @@ class Splitting(Dialog[bool | None]):
 class Priority(Dialog[int | None]):
     """A digit sets it."""
 
+    is_sent = True
     columns = 70
     rows = 6
 

@@ -21,6 +21,7 @@ NAME_CELLS = 30
 class Sure(Listed[bool | None]):
     """True, or None for no."""
 
+    is_sent = True
     columns = 70
 
     def __init__(

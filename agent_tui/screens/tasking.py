@@ -47,6 +47,7 @@ class Tasking(Dialog[Wish | None]):
     """One field a line; `enter` in any of them keeps the task."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*STEPS]
+    is_sent = True
     columns = 78
 
     def __init__(self, place: Workplace, title: str, about: str, *, is_call: bool, draft: Draft) -> None:
@@ -183,6 +184,7 @@ class Finished(NamedTuple):
 class Finishing(Dialog[Finished | None]):
     """Done, or dropped, with a word about it if one is wanted."""
 
+    is_sent = True
     columns = 70
     rows = 7
 

@@ -14,7 +14,7 @@ from agent_tui.model.desk import Applied
 from agent_tui.model.task_lines import VIEWS, TaskRows, Wish
 from agent_tui.screens import looking
 from broker_bridge.contract.commands import Act, AddTask, ChangeTask, FinishTask, Refusal, Tasks
-from broker_bridge.contract.views import Row, TaskPage, TaskView
+from broker_bridge.contract.views import Answer, Row, TaskPage, TaskView
 
 if TYPE_CHECKING:
     from agent_tui.panes.lines import LineList
@@ -29,6 +29,8 @@ class Todo:
         self._screen = screen
         self.view = "mine"
         self._page: TaskPage | None = None
+        self._refused: dict[tuple[str, str], AddTask] = {}
+        """By conversation and kind."""
         self._counts = (0, 0)
 
     # What others ask.
@@ -105,8 +107,10 @@ class Todo:
             if self.is_open:
                 self._fetch_soon()
 
-    def settled(self, act: Act) -> None:
-        """A task was added, changed or finished here."""
+    def settled(self, act: Act, answer: Answer) -> None:
+        """A task was added, changed or finished here; one that the bridge refused stands in the form the next time."""
+        if isinstance(act, AddTask) and isinstance(answer, Refusal):
+            self._refused[act.conversation, act.what] = act
         if isinstance(act, AddTask | ChangeTask | FinishTask) and self.is_open:
             self._fetch_soon()
 
@@ -205,13 +209,19 @@ class Todo:
         if row is None:
             return
 
+        what = "call_back" if is_call else "task"
+
         def given(wish: Wish | None) -> None:
             if wish is not None:
-                what = "call_back" if is_call else "task"
                 self._post(deeds.add_task(self._new_id(), row, what=what, **wish._asdict()))
 
         about = f"{clean_line(row.name) or row.number}  #{row.number}"
+        refused = self._refused.pop((row.conv, what), None)
         draft = Draft(number=self._phone(row) if is_call else "")
+        if refused is not None:
+            due = when.typed(refused.due_ms, screen.place.tz) if refused.due_ms is not None else ""
+            observers = ", ".join(refused.observers)
+            draft = Draft(refused.text, refused.number, refused.assignee, due, observers)
         title = "Call back" if is_call else "Task for"
         screen.app.push_screen(Tasking(screen.place, title, about, is_call=is_call, draft=draft), given)
 

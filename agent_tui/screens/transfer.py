@@ -55,6 +55,8 @@ class Whom(NamedTuple):
     ask_first: bool = False
     seen: int = 0
     """How far the bridge's packet had read; 0 = it had not come."""
+    typed: Kept = Kept()
+    """What of it was typed, should the bridge refuse."""
 
 
 class Transferring(Listed[Whom | None]):
@@ -66,6 +68,7 @@ class Transferring(Listed[Whom | None]):
         Binding("shift+tab", "step(-1)", show=False, priority=True),
     ]
     is_typed = True
+    is_sent = True
     columns = 98
     rows = 26
     CSS = """
@@ -127,6 +130,8 @@ class Transferring(Listed[Whom | None]):
         super().on_mount()
         self.query_one("#find", Input).focus()
         self.fill()
+        # The list has no cursor before it has cells; an answer may come before that.
+        self.call_after_refresh(self.fill)
         begin(self, self._fetch, "directory")
         begin(self, self._fetch_packet, "packet")
 
@@ -157,6 +162,14 @@ class Transferring(Listed[Whom | None]):
         self._ticks += 1
         if self._ticks % FRESH_TICKS == 0 and self.place.is_up:
             begin(self, self._fetch, "directory")
+        self.fill()
+
+    def link_changed(self) -> None:
+        """Who is there is not sure without a link; when it is back all is asked again."""
+        if self.place.is_up:
+            begin(self, self._fetch, "directory")
+            if not self.handing.is_known:
+                begin(self, self._fetch_packet, "packet")
         self.fill()
 
     async def _fetch(self) -> None:
@@ -251,8 +264,10 @@ class Transferring(Listed[Whom | None]):
         verb = "assign" if self._is_forced else "ask" if is_asking else "hand over"
         target = self._target()
         is_named = target is not None and target[0] == "agent" and (is_asking or self._is_forced)
-        keys = [Key("⏎", f"{verb} {name}" if is_named else verb), Key("tab", "next field", 3)]
-        if is_asking:
+        keys = [Key("tab", "next field", 3)]
+        if target is not None:
+            keys.insert(0, Key("⏎", f"{verb} {name}" if is_named else verb))
+        if target is not None and is_asking:
             keys.append(Key("^b", "hand over", 2))
         return (*keys, Key("esc", "back", 1)), self._outlook().hint
 
@@ -297,7 +312,8 @@ class Transferring(Listed[Whom | None]):
             return
         skills = next((one.skills for one in self._found.skills if ("skills", one.words) == target), ())
         ask_first = not is_hand_over and not self.handing.ways.is_hand_over
-        whom = Whom(*target, self.handing.note, skills, self.handing.packet(), ask_first, self.handing.seen)
+        handing = self.handing
+        whom = Whom(*target, handing.note, skills, handing.packet(), ask_first, handing.seen, handing.kept())
         if self._keep is not None:
             self._keep(Kept())
         self.dismiss(whom)

@@ -32,6 +32,9 @@ class Waiting(Listed[str | None]):
         self._fill()
         self.list_of().focus()
 
+    def refit(self) -> None:
+        self._fill()
+
     def _fill(self) -> None:
         acts = self.place.outbox.waiting
         lines: list[tuple[str | None, Line]] = [(act.id, self._line(act)) for act in acts]

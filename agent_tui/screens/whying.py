@@ -24,7 +24,7 @@ FRAME_ROWS = 5
 class Whying(Dialog[None]):
     """Read, copied, left: nothing here changes anything."""
 
-    columns = 94
+    columns = 96
     rows = 21
 
     def __init__(self, place: Workplace, row: Row) -> None:

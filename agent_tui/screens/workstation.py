@@ -72,6 +72,8 @@ class Workstation(Screen[None]):
         self.seen: set[tuple[str, int]] = set()
         self.handovers: dict[str, Kept] = {}
         """What was typed into a transfer that was left, by conversation."""
+        self.given_away: dict[str, Kept] = {}
+        """What was typed into a transfer that the bridge has not answered yet, by the command's id."""
         self.last_disposition = ""
         """What `close+next` uses."""
         self.notice = ""

@@ -34,6 +34,12 @@ GRACE_MS = 3_000
 """After the time is up the bridge has so long to say what became of the case; then the form closes by itself."""
 
 
+NUMBERED = 9
+"""Outcomes with a number of their own."""
+AROUND = 24
+"""Rows of the desk and of the form's other parts, before the outcomes get more."""
+
+
 class Ended(NamedTuple):
     """The outcome as it was written, or that the time was up before."""
 
@@ -67,9 +73,10 @@ class WrappingUp(Listed[Ended | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *STEPS,
         # As tab: what is typed right after the number is for the field that its outcome asks for.
-        *(Binding(str(n), f"number({n})", show=False, priority=True) for n in range(1, 10)),
+        *(Binding(str(n), f"number({n})", show=False, priority=True) for n in range(1, NUMBERED + 1)),
     ]
     DEFAULT_CSS: ClassVar[str] = "WrappingUp #outcomes { height: 5; }"
+    is_sent = True
     columns = 70
 
     def __init__(
@@ -94,7 +101,6 @@ class WrappingUp(Listed[Ended | None]):
         self._names = tuple(dict.fromkeys(name for one in outcomes for name in one.fields))
         self._extra = 3 + max(len(one.fields) for one in outcomes)
         self._is_seen = False
-        self.rows = 4 + min(9, len(outcomes)) + 1 + self._extra + 2
         form.chosen = min(form.chosen, len(outcomes) - 1)
 
     def content(self) -> ComposeResult:
@@ -129,9 +135,16 @@ class WrappingUp(Listed[Ended | None]):
         self.list_of().focus()
 
     def lay_out(self) -> None:
+        others = 4 + 1 + self._extra + 2
+        # As many as have a number at least; more where the terminal is high.
+        shown = min(len(self._outcomes), max(NUMBERED, self.app.size.height - AROUND))
+        self.rows = others + shown
         super().lay_out()
-        height = min(self.rows, self.app.size.height - 2) - 4 - 1 - self._extra - 2
-        self.query_one("#outcomes").styles.height = max(1, min(len(self._outcomes), height))
+        room = min(self.rows, self.app.size.height - 2) - others
+        self.query_one("#outcomes").styles.height = max(1, min(shown, room))
+
+    def refit(self) -> None:
+        self._fill()
 
     # What is typed.
 
@@ -182,7 +195,8 @@ class WrappingUp(Listed[Ended | None]):
 
     @on(LineList.Moved)
     def _moved(self, message: LineList.Moved) -> None:
-        if isinstance(message.key, int):
+        # `enter` on the line says by the same message what is missing: it is not to be wiped away.
+        if isinstance(message.key, int) and message.key != self._form.chosen:
             self._form.chosen = message.key
             self._say("")
             self._fill()
@@ -282,7 +296,7 @@ class WrappingUp(Listed[Ended | None]):
 
     def shown_keys(self) -> tuple[tuple[Key, ...], str]:
         typing = isinstance(self.focused, Input)
-        last = min(9, len(self._outcomes))
+        last = min(NUMBERED, len(self._outcomes))
         keys = [] if typing else [Key(f"1-{last}" if last > 1 else "1", "outcome")]
         keys.append(Key("⏎", "done+next"))
         if self._more is not None and self._row.wrap_until_ms is not None:

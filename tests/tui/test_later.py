@@ -189,6 +189,25 @@ async def test_a_task_is_posted_as_it_was_written(tmp_path: Path) -> None:
         assert (act.due_ms, act.observers) == (at("10:00", -1) - 20_000, ("ole", "jonas"))
 
 
+async def test_a_task_that_the_bridge_refused_stands_in_the_form_again(tmp_path: Path) -> None:
+    async with anna(tmp_path) as it:
+        await opens(it, "f", Tasking)
+        await it.press(*"look", "tab", *"mon", "space", *"9:30", "enter")
+        act = await it.posted(c.AddTask)
+        it.fake.settle(act, Refusal(code="full", sentence="There are too many tasks."))
+        await until(lambda: "too many tasks" in it.text())
+        await opens(it, "f", Tasking)
+        await until(lambda: "look" in it.text() and "2026-11-23 09:30" in it.text())
+        await it.press("enter")
+        again = await until(
+            lambda: next((one for one in it.fake.posted[1:] if isinstance(one, c.AddTask) and one is not act), None)
+        )
+        assert (again.text, again.due_ms) == (act.text, act.due_ms)
+        it.fake.settle(again)
+        await opens(it, "f", Tasking)
+        assert "look" not in it.text()
+
+
 async def test_a_call_back_has_the_number_of_the_profile_and_needs_its_time(tmp_path: Path) -> None:
     async with anna(tmp_path) as it:
         await until(lambda: it.screen.reading.profile is not None)

@@ -126,6 +126,11 @@ def test_the_card_says_whether_they_were_here_before(
     assert found[0][:20] in text(shown) and all(one.cells <= 31 and one.text.isprintable() for one in shown)
 
 
+def test_an_address_that_does_not_fit_is_cut_in_its_middle() -> None:
+    shown = text(card(scenes.KOVACS, KEYS, NOW, 31, UNICODE, Beside(who="new here, soren.kjaer@brev.example")))
+    assert "new here, soren.kja…v.example" in shown
+
+
 async def test_who_it_is_is_asked_for_once_an_offer(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         await it.open("c-anna")

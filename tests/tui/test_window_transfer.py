@@ -239,6 +239,15 @@ async def test_the_keys_of_the_transfer_stand_alone(tmp_path: Path, size: tuple[
         assert "ask Priya" in it.text().splitlines()[box.bottom - 1] and not above.strip()
 
 
+async def test_without_a_target_no_key_gives_it_away(tmp_path: Path) -> None:
+    async with asked(tmp_path, typed="nobody") as it:
+        await until(
+            lambda: "0 found" in it.text() and "^b hand over" not in it.text() and "tab next field" in it.text()
+        )
+        await it.press("ctrl+b", "enter")
+        assert isinstance(it.app.screen, Transferring) and not it.fake.posted
+
+
 async def test_two_pages_at_80_columns(tmp_path: Path) -> None:
     async with asked(tmp_path, typed="pri", size=(80, 24)) as it:
         assert "agents" in it.text() and "Goes along" not in it.text()
