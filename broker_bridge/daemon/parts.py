@@ -129,7 +129,7 @@ class Parts:
         self.staff = Staff(self.states, self.model, presences, out.now_ms)
         self.rulebook = Rulebook(self.states, self.model, self.terms.rules, self.terms.desk)
         self.floor = Floor(self.rulebook, self.staff)
-        self.pen = Pen(self.writer, self.floor, out.now_ms, self.staff.room)
+        self.pen = Pen(self.writer, self.floor, out.now_ms, self.staff.room, out.count)
         self.shifts = Shifts(self.writer, out.now_ms)
         self.attention = Attention(out.now_ms)
         self.audit = Audit(self.bus, out.boot, out.now_ms)

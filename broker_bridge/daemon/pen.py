@@ -1,11 +1,12 @@
 """Facts of the machine, written one conversation at a time, with the places that they give: shared by router, timers and hand-back.
 
 Law: whoever gives a place of an agent appends to the agent's load in the same batch, expecting the last sequence that its own picture
-includes; so whatever many bridges believe at once, nobody is given more than fits.
+includes; so whatever many bridges believe at once, nobody is given more than fits. A bug in the decision on one case stops no other.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from broker_bridge.contract import facts as f
@@ -16,6 +17,11 @@ from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.logwriter import Blocked, LogWriter
 from broker_bridge.daemon.states import CONV, LOAD, Cell
 
+log = logging.getLogger(__name__)
+
+FAILED = "cases that could not be decided on"
+REST_MS = 60_000
+"""How long a case is left alone whose decision failed."""
 Make = Callable[[Conversation], tuple[Sequence[f.ConversationFact], CommandId]]
 """The facts for a conversation as it stands (none: nothing to do), and the id that makes them happen once (or empty)."""
 Places = Sequence[tuple[AgentId, int]]
@@ -25,10 +31,18 @@ class Pen:
     """One for each bridge."""
 
     def __init__(
-        self, writer: LogWriter, floor: Floor, now_ms: Callable[[], int], room: Callable[[AgentId], int]
+        self,
+        writer: LogWriter,
+        floor: Floor,
+        now_ms: Callable[[], int],
+        room: Callable[[AgentId], int],
+        count: Callable[[str], None] = lambda what: None,
     ) -> None:
         """`room`: cost units that an agent carries at most."""
         self._writer = writer
+        self._count = count
+        self._failed: dict[ConversationId, int] = {}
+        """Cases whose decision failed, and until when (ms) they are left alone."""
         self._floor = floor
         self._now_ms = now_ms
         self._room = room
@@ -40,8 +54,24 @@ class Pen:
             for cell, (agent, units) in zip(loads, gives, strict=True)
         )
 
+    def rest(self, conversation: ConversationId) -> None:
+        """A decision on this case failed: it is left alone for a minute."""
+        self._count(FAILED)
+        self._failed[conversation] = self._now_ms() + REST_MS
+
+    def _rests(self, conversation: ConversationId) -> bool:
+        until_ms = self._failed.get(conversation)
+        if until_ms is None:
+            return False
+        if 0 < until_ms - self._now_ms() <= REST_MS:
+            return True
+        del self._failed[conversation]
+        return False
+
     async def write(self, conversation: ConversationId, by: str, make: Make, gives: Places = ()) -> bool:
         """Append what `make` finds; whether it was appended. Raises Overloaded, BusError."""
+        if self._rests(conversation):
+            return False
         async with self._writer.hold((CONV, conversation), *((LOAD, agent) for agent, _ in gives)) as cells:
             command = ""
 
@@ -50,7 +80,13 @@ class Pen:
                 state: Conversation = cells[0].state
                 if not self.is_room(cells[1:], gives):
                     return {}, False
-                facts, command = make(state)
+                try:
+                    facts, command = make(state)
+                except Exception:
+                    # The outermost place of what the machine decides: else one case would end the router, and then that of the next leader.
+                    log.exception("a case could not be decided on", extra={"conversation": conversation})
+                    self.rest(conversation)
+                    return {}, False
                 if not facts or (command and command in state.commands):
                     return {}, False
                 now_ms = self._now_ms()

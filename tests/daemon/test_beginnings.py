@@ -245,6 +245,22 @@ async def test_nobody_is_told_that_nobody_is_here_when_the_queue_has_opened_whil
         assert not [one for one in small.facts("conv", state.id) if isinstance(one, f.Replied)]
 
 
+async def test_a_bug_in_the_choice_keeps_no_message_from_being_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was tried three times and put into quarantine."""
+    small = a_house("ann")
+
+    def poisoned(*_: Any) -> None:
+        raise KeyError("a bug")
+
+    async with small.working():
+        await leads(small, "ann")
+        with monkeypatch.context() as now:
+            now.setattr(small.parts.chooser, "question", poisoned)
+            state = await comes(small, "anna")
+        assert state.status == QUEUED and rings_at(state) == ()
+        assert state.id in small.floor.line
+
+
 NIGHT = Hours(zone="UTC", week=(Span(day=0, from_min=0, to_min=1),))
 
 

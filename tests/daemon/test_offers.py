@@ -13,7 +13,9 @@ from broker_bridge.contract import facts as f
 from broker_bridge.contract.policy import Cost, DeskRules, Hours, QueueRules, Skill, Span, Step
 from broker_bridge.contract.words import Words
 from broker_bridge.core.routing.index import Index
-from broker_bridge.core.state import OWNED, QUEUED
+from broker_bridge.core.state import OWNED, QUEUED, Conversation
+from broker_bridge.daemon import floor, timekeeper
+from broker_bridge.daemon.pen import REST_MS
 from tests.daemon.small_house import DESK, Small
 
 CHAT = 20
@@ -478,3 +480,55 @@ async def test_who_takes_from_the_queue_themselves_is_not_rung() -> None:
         assert small.ringing("case") == ()
         await small.done("ann", c.Accept(id="a", conversation="case"))
         assert small.state("case").owner == "ann"
+
+
+async def test_a_bug_in_the_decision_on_one_case_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the router, and with it the bridge, and then that of the next leader."""
+    small = a_house()
+    question = small.parts.chooser.question
+
+    def poisoned(state: Conversation, *more: Any) -> Any:
+        if state.id == "poison":
+            raise KeyError("a bug")
+        return question(state, *more)
+
+    async with small.working():
+        await here(small, "ann", "bob")
+        small.case("poison", channel="chat")
+        small.case("case", channel="chat")
+        monkeypatch.setattr(small.parts.chooser, "question", poisoned)
+        await small.round()
+        assert (bool(small.ringing("case")), small.ringing("poison")) == (True, ())
+        monkeypatch.undo()
+        await small.round()
+        assert small.ringing("poison") == ()
+        small.later(REST_MS / 1000 + 1)
+        await here(small, "ann", "bob")
+        await small.round()
+        assert small.ringing("poison")
+
+
+async def test_a_bug_in_what_time_does_to_one_case_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = a_house()
+    async with small.working():
+        await here(small, "ann", "bob")
+        for name in ("poison", "case"):
+            small.case(name, channel="chat")
+        await small.round()
+        over = floor.is_over
+
+        def poisoned(state: Conversation, now_ms: int) -> bool:
+            if state.id == "poison":
+                raise KeyError("a bug")
+            return over(state, now_ms)
+
+        monkeypatch.setattr(timekeeper, "is_over", poisoned)
+        small.later(21)
+        await small.router._timekeeper.round()
+        assert small.ringing("case") == () and small.ringing("poison")
+        monkeypatch.undo()
+        await small.router._timekeeper.round()
+        assert small.ringing("poison")
+        small.later(REST_MS / 1000 + 1)
+        await small.router._timekeeper.round()
+        assert small.ringing("poison") == ()
