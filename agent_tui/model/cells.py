@@ -78,7 +78,8 @@ def unbroken(text: str) -> list[str]:
     """
     if text.isascii():
         return [text]
-    pieces, start = [], 0
+    pieces: list[str] = []
+    start = 0
     for begin, end, _ in split_graphemes(text)[0]:
         if end - begin > 1:
             pieces.extend((text[start:begin], text[begin:end]))
