@@ -85,6 +85,27 @@ async def test_the_last_of_five_hundred_is_reached_and_what_is_below_is_counted(
         assert "least:" in it.text(), "the skills stand at the end"
 
 
+async def test_the_boards_of_a_supervisor_count_what_does_not_fit(tmp_path: Path) -> None:
+    async with desk(tmp_path, me=scenes.SUPERVISOR) as it:
+        it.fake.directory = CROWD
+        await it.press("M")
+        await until(
+            lambda: "334 of 500 working" in it.text() and "↓ 488 more" in it.text() and "↓ 54 more" in it.text()
+        )
+
+
+@pytest.mark.parametrize(("is_ascii", "shown", "other"), [(True, "|", "│"), (False, "│", "|")])
+async def test_the_rule_between_the_sides_is_of_this_terminals_signs(
+    tmp_path: Path, is_ascii: bool, shown: str, other: str
+) -> None:
+    async with desk(tmp_path, ascii=is_ascii) as it:
+        it.fake.directory = CROWD
+        await it.open("c-anna")
+        await it.press("t")
+        await until(lambda: "found" in it.text())
+        assert f"{shown}  Goes along" in inside(it) and f"{other}  Goes along" not in inside(it)
+
+
 async def test_a_level_is_asked_of_whoever_is_found(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         it.fake.directory = CROWD
