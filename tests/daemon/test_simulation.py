@@ -28,7 +28,9 @@ QUICK = (
 FEWEST = 10
 """So many histories the slowest machine plays in the time."""
 BOUND = 150
-"""Seeds within which every planted bug must be found."""
+"""Seeds within which a planted bug must be found here."""
+RARE = 1_500
+"""The same where there is time: two decisions in one batch need somebody who is stopped just then (found at the 848th)."""
 
 
 def _kept(found: run.Summary) -> None:
@@ -91,7 +93,7 @@ def test_a_planted_bug_is_found(bug: str) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("bug", sorted(set(BUGS) - set(QUICK)))
 def test_every_planted_bug_is_found(bug: str) -> None:
-    assert run.run(0, BOUND, planted=bug).failed
+    assert run.run(0, RARE, planted=bug).failed
 
 
 def test_time_jumps_to_what_comes_next() -> None:

@@ -111,11 +111,12 @@ def _send_before_claim() -> list[Change]:
 
 
 def _claim_without_deadline() -> list[Change]:
-    """A claim is good for ever."""
+    """A claim is good for as long as any is believed, and not only until the provider must have answered."""
     right = outbound.claimed
 
-    def claimed(*args: Any) -> f.Sending:
-        return msgspec.structs.replace(right(*args), deadline_ms=10**15)
+    def claimed(out: Any, bridge: str, timeout_s: float, now_ms: int) -> f.Sending:
+        claim = right(out, bridge, timeout_s, now_ms)
+        return msgspec.structs.replace(claim, deadline_ms=now_ms + outbound.LONGEST_CALL_MS)
 
     return [(outbound, "claimed", claimed)]
 
