@@ -308,7 +308,11 @@ class Site:
         """`broker-bridge audit`, once nothing is pending."""
 
         async def settled() -> list[LedgerLine] | None:
-            lines = await admin.audit(self.config)
+            try:
+                lines = await admin.audit(self.config)
+            except BusError:
+                # A cluster that has just lost a node may not answer yet.
+                return None
             return lines if not any(line.pending for line in lines) else None
 
         lines = await until(settled, bound_s=60.0, saying="items stay pending")

@@ -71,6 +71,12 @@ class Node:
         meta = self._ask("/jsz").get("meta_cluster", {})
         return bool(meta.get("leader")) and meta.get("cluster_size") == len(NODES)
 
+    def sees_all(self) -> bool:
+        """It leads the cluster, and every other node is there and up to date: before that no stream of three copies can be made."""
+        others = self._ask("/jsz").get("meta_cluster", {}).get("replicas") or []
+        is_whole = len(others) == len(NODES) - 1
+        return is_whole and all(one.get("current") and not one.get("offline") for one in others)
+
     def is_healthy(self) -> bool:
         """All that it holds a copy of has caught up."""
         return self._ask("/healthz").get("status") == "ok"
@@ -109,6 +115,10 @@ class Cluster:
                 node.launch(self._config(node))
         for node in self.nodes.values():
             self._wait(node)
+        end_s = time.monotonic() + READY_BOUND_S
+        while not any(node.sees_all() for node in self.nodes.values()):
+            assert time.monotonic() < end_s, "no node leads a whole cluster"
+            time.sleep(0.02)
 
     def start_node(self, name: str) -> None:
         """Start one node again, and wait until it takes part."""
