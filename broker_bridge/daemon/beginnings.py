@@ -7,7 +7,6 @@ as it is written. So a customer waits for one write to disk instead of two, and 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ from broker_bridge.daemon.offers import Offers
 from broker_bridge.daemon.pen import Pen, given
 from broker_bridge.daemon.spares import Spares
 from broker_bridge.daemon.states import CONV, CUST, HAND, LOAD, Cell, States
-
-log = logging.getLogger(__name__)
 
 Suggestion = tuple[ConversationId, str]
 """(case, reason) of a weak match."""
@@ -169,13 +166,8 @@ class Beginnings:
         """Nobody is asked whose load somebody else is just writing: waiting for them would hold up the case itself."""
         now_ms = self._now_ms()
         state: Conversation = conv.fold(conv.begin(name), Entry(at_ms=now_ms, by="clerk", facts=facts), 0)
-        try:
-            ring = self._offers.at_once(state, now_ms)
-        except Exception:
-            # As in the pen: what could not be offered must be stored none the less.
-            log.exception("a case could not be offered", extra={"conversation": name})
-            self._pen.rest(name)
-            return None
+        # What could not be offered must be stored none the less.
+        ring = self._pen.attempt(name, lambda: self._offers.at_once(state, now_ms))
         if ring is None:
             return None
         loads = [self._states.cell(LOAD, agent) for agent in ring.asked]

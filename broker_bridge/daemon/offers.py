@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.ids import AgentId, ConversationId
@@ -21,7 +22,7 @@ from broker_bridge.core.waiting import Waiting
 from broker_bridge.daemon.choice import Chooser, Ring
 from broker_bridge.daemon.floor import Floor
 from broker_bridge.daemon.logwriter import Overloaded
-from broker_bridge.daemon.pen import REST_MS, Pen
+from broker_bridge.daemon.pen import Pen
 from broker_bridge.daemon.rulebook import Rulebook
 from broker_bridge.daemon.states import CONV, States
 from broker_bridge.daemon.wire import BusError
@@ -85,13 +86,7 @@ class Offers:
                 if not self._chooser.can_take(waiting, rules, now_ms):
                     turn.skip()
                     continue
-                try:
-                    self._one(waiting, rules, now_ms, crew)
-                except Exception:
-                    # As in the pen: one case must not keep all others from being offered.
-                    log.exception("a case could not be offered", extra={"conversation": waiting.conversation})
-                    self._pen.rest(waiting.conversation)
-                    self._floor.line.held(waiting.conversation, now_ms + REST_MS)
+                self._pen.attempt(waiting.conversation, partial(self._one, waiting, rules, now_ms, crew))
 
     def _one(self, waiting: Waiting, rules: QueueRules, now_ms: int, crew: asyncio.TaskGroup) -> None:
         cell = self._states.cell(CONV, waiting.conversation)

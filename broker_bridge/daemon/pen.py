@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from broker_bridge.contract import facts as f
 from broker_bridge.contract.facts import Entry
@@ -18,6 +19,8 @@ from broker_bridge.daemon.logwriter import Blocked, LogWriter
 from broker_bridge.daemon.states import CONV, LOAD, Cell
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FAILED = "cases that could not be decided on"
 REST_MS = 60_000
@@ -54,10 +57,17 @@ class Pen:
             for cell, (agent, units) in zip(loads, gives, strict=True)
         )
 
-    def rest(self, conversation: ConversationId) -> None:
-        """A decision on this case failed: it is left alone for a minute."""
-        self._count(FAILED)
-        self._failed[conversation] = self._now_ms() + REST_MS
+    def attempt(self, conversation: ConversationId, decide: Callable[[], T]) -> T | None:
+        """What is decided on this case; None also where the decision fails: the case is left alone for a minute then."""
+        try:
+            return decide()
+        except Exception:
+            # The outermost place of what the machine decides: else one case would end the router, and then that of the next leader.
+            log.exception("a case could not be decided on", extra={"conversation": conversation})
+            self._count(FAILED)
+            self._failed[conversation] = self._now_ms() + REST_MS
+            self._floor.line.held(conversation, self._failed[conversation])
+            return None
 
     def _rests(self, conversation: ConversationId) -> bool:
         until_ms = self._failed.get(conversation)
@@ -80,13 +90,7 @@ class Pen:
                 state: Conversation = cells[0].state
                 if not self.is_room(cells[1:], gives):
                     return {}, False
-                try:
-                    facts, command = make(state)
-                except Exception:
-                    # The outermost place of what the machine decides: else one case would end the router, and then that of the next leader.
-                    log.exception("a case could not be decided on", extra={"conversation": conversation})
-                    self.rest(conversation)
-                    return {}, False
+                facts, command = self.attempt(conversation, lambda: make(state)) or ((), "")
                 if not facts or (command and command in state.commands):
                     return {}, False
                 now_ms = self._now_ms()

@@ -291,8 +291,7 @@ async def test_a_merge_moves_handles_messages_and_the_draft_and_undoing_it_moves
         page = await small.ask("ann", c.Thread(conversation="two"))
         assert isinstance(page, v.ThreadPage)
         assert [item.id for item in page.items if item.kind == "them"] == ["message-one", "message-two"]
-        assert page.draft is not None
-        assert page.draft.text == "Dear Anna\n\nand the receipt"
+        assert await draft_of(small, "two") == "Dear Anna\n\nand the receipt"
         assert small.floor.load("ann") == CHAT
 
         back = await small.done("ann", c.Unmerge(id="u", conversation="one"))

@@ -11,9 +11,9 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,7 @@ from broker_bridge.daemon.seal import Sealer
 from broker_bridge.daemon.staff import Staff
 from broker_bridge.daemon.states import AGENT, CONV, Log, States, encode_state
 
+T = TypeVar("T")
 NOW_MS = 1_795_000_000_000
 SKILLS = [f"skill{number}" for number in range(64)]
 SKILLS_EACH = 12
@@ -114,6 +115,9 @@ class Paper:
     def __init__(self, states: States) -> None:
         self._states = states
         self.written_bytes = 0
+
+    def attempt(self, conversation: ConversationId, decide: Callable[[], T]) -> T:
+        return decide()
 
     async def write(self, conversation: ConversationId, by: str, make: Make, gives: Places = ()) -> bool:
         facts, _ = make(self._states.cell(CONV, conversation).state)
